@@ -1,0 +1,157 @@
+//! What was read and what was not: counts that add up.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::time::UtcMicros;
+
+/// Most different kinds or reasons that are counted apart; what comes later is counted as
+/// `(others)`. Kinds come from the log, so their number must not be the log's to choose.
+pub const MAX_KINDS: usize = 200;
+
+/// Counts of a whole run. Its JSON is what `--coverage` writes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Coverage {
+    /// Files and blobs.
+    pub objects: Objects,
+    /// Bytes read, after decompression.
+    pub bytes: u64,
+    /// Records by outcome.
+    pub records: Records,
+    /// Duplicates whose shared columns differ; part of `records.duplicates`.
+    pub conflicting_duplicates: u64,
+    /// Skipped records by kind.
+    pub skipped: BTreeMap<String, u64>,
+    /// Rejected records by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Objects that could not be read to their end, with the reason.
+    pub failed: Vec<FailedObject>,
+    /// Events by source.
+    pub sources: BTreeMap<String, SourceCoverage>,
+    /// Which rules ran.
+    pub rules: RuleCoverage,
+    /// What exceptions did.
+    pub exceptions: ExceptionCoverage,
+}
+
+/// Objects by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Objects {
+    /// Read to their end.
+    pub read: u64,
+    /// Not opened, or not read to their end.
+    pub failed: u64,
+}
+
+/// Records by outcome; `read` is the sum of the rest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Records {
+    /// Found in the objects.
+    pub read: u64,
+    /// Became an event of their own.
+    pub events: u64,
+    /// Were another record of an event that is there.
+    pub duplicates: u64,
+    /// Recognised as not ours, as inventory, or out of the asked time range.
+    pub skipped: u64,
+    /// Not understood.
+    pub rejected: u64,
+}
+
+/// An object that could not be read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedObject {
+    /// Its name.
+    pub object: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Events of one source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SourceCoverage {
+    /// How many.
+    pub events: u64,
+    /// Time of the first.
+    pub first: Option<UtcMicros>,
+    /// Time of the last.
+    pub last: Option<UtcMicros>,
+}
+
+/// Rules by outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RuleCoverage {
+    /// Ids of the rules that ran.
+    pub run: Vec<String>,
+    /// Rules that could not be evaluated.
+    pub not_evaluable: Vec<NotEvaluable>,
+    /// Rules that ran without a part of what they can use (`any_sources`).
+    pub partial: Vec<NotEvaluable>,
+}
+
+/// A rule, and what it lacked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotEvaluable {
+    /// The rule's id.
+    pub rule: String,
+    /// What was missing.
+    pub reason: String,
+}
+
+/// What exceptions did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ExceptionCoverage {
+    /// Evidence events hidden.
+    pub hidden_events: u64,
+    /// Findings of which nothing was left.
+    pub hidden_findings: u64,
+    /// Exceptions that matched nothing, or only events past their date, in words.
+    pub unused: Vec<String>,
+}
+
+impl Coverage {
+    /// Counts one skipped record.
+    pub fn skip(&mut self, kind: &str) {
+        self.records.read += 1;
+        self.records.skipped += 1;
+        count(&mut self.skipped, kind);
+    }
+
+    /// Counts one rejected record.
+    pub fn reject(&mut self, reason: &str) {
+        self.records.read += 1;
+        self.records.rejected += 1;
+        count(&mut self.rejected, reason);
+    }
+
+    /// Adds the counts of another part of the same run.
+    pub fn add(&mut self, other: &Self) {
+        self.objects.read += other.objects.read;
+        self.objects.failed += other.objects.failed;
+        self.bytes += other.bytes;
+        self.records.read += other.records.read;
+        self.records.events += other.records.events;
+        self.records.duplicates += other.records.duplicates;
+        self.records.skipped += other.records.skipped;
+        self.records.rejected += other.records.rejected;
+        self.conflicting_duplicates += other.conflicting_duplicates;
+        for (kind, n) in &other.skipped {
+            *self.skipped.entry(kind.clone()).or_default() += n;
+        }
+        for (reason, n) in &other.rejected {
+            *self.rejected.entry(reason.clone()).or_default() += n;
+        }
+        self.failed.extend(other.failed.iter().cloned());
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, kind: &str) {
+    if let Some(n) = counts.get_mut(kind) {
+        *n += 1;
+    } else if counts.len() < MAX_KINDS {
+        counts.insert(kind.to_owned(), 1);
+    } else {
+        *counts.entry("(others)".to_owned()).or_default() += 1;
+    }
+}

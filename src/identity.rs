@@ -3,7 +3,7 @@
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use crate::event::vocabulary::{AuthType, IdentityKind, LogSource, Stream, TokenKind};
+use crate::event::vocabulary::{AuthType, IdentityKind, LogSource, PrincipalVia, Stream, TokenKind};
 use crate::format::InventoryKind;
 use crate::json::Value;
 
@@ -16,6 +16,8 @@ pub struct Observation<'a> {
     pub token_kind: TokenKind,
     /// How the caller proved itself.
     pub auth_type: AuthType,
+    /// Where the object id came from.
+    pub principal_via: PrincipalVia,
     /// `category` (sign-in kinds).
     pub category: Option<&'a str>,
     /// Object id.

@@ -1,1 +1,123 @@
-//! stub
+//! Joins source, frame, format, event, identity and lake: from named paths to classified events.
+
+mod ingest;
+mod observe;
+mod quarantine;
+mod settle;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::coverage::Coverage;
+use crate::error::{ExitCode, RunError};
+use crate::identity::Classifier;
+use crate::lake::Streams;
+use crate::source;
+use crate::time::UtcMicros;
+
+pub use quarantine::{Quarantine, Quarantined};
+
+/// What to read, and how much of the machine to use.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    /// Files, folders, globs, `-`; inventory files among them are recognised by their shape.
+    pub paths: Vec<String>,
+    /// Further inventory files.
+    pub inventory: Vec<String>,
+    /// Events before this are skipped; what they say of identities still counts.
+    pub since: Option<UtcMicros>,
+    /// Events at or after this are skipped; what they say of identities still counts.
+    pub until: Option<UtcMicros>,
+    /// Memory for the whole run, in bytes.
+    pub memory_limit_bytes: usize,
+    /// Threads that read and decode.
+    pub threads: usize,
+    /// Largest record, in bytes.
+    pub max_record_bytes: usize,
+}
+
+/// Who wants to know how far a run is. Called from several threads.
+pub trait Watch: Sync {
+    /// The objects are listed: how many, and their bytes as stored.
+    fn listed(&self, objects: usize, stored_bytes: u64);
+    /// So many more stored bytes were read.
+    fn read(&self, stored_bytes: u64);
+    /// So many more records were decoded and rejected.
+    fn decoded(&self, records: u64, rejected: u64);
+    /// A later stage has begun.
+    fn stage(&self, name: &str);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn listed(&self, _objects: usize, _stored_bytes: u64) {}
+    fn read(&self, _stored_bytes: u64) {}
+    fn decoded(&self, _records: u64, _rejected: u64) {}
+    fn stage(&self, _name: &str) {}
+}
+
+/// Set by a signal, looked at by every thread between chunks.
+#[derive(Debug, Default)]
+pub struct Cancel(AtomicU8);
+
+impl Cancel {
+    /// Asks the run to end with this code.
+    pub fn cancel(&self, code: ExitCode) {
+        self.0.store(code as u8, Ordering::Relaxed);
+    }
+
+    /// The error to end with, once somebody asked.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Interrupted`].
+    pub fn check(&self) -> Result<(), RunError> {
+        let code = match self.0.load(Ordering::Relaxed) {
+            0 => return Ok(()),
+            code if code == ExitCode::Terminated as u8 => ExitCode::Terminated,
+            _ => ExitCode::Interrupted,
+        };
+        Err(RunError::Interrupted { code })
+    }
+}
+
+/// Everything that was read, classified.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The events by stream.
+    pub streams: Streams,
+    /// Who is who.
+    pub classifier: Classifier,
+    /// What was read.
+    pub coverage: Coverage,
+    /// The first rejected records, by object and offset.
+    pub rejected: Vec<Quarantined>,
+}
+
+/// Reads, decodes, merges and classifies everything that the options name.
+///
+/// # Errors
+///
+/// [`RunError::Usage`] before any work where a path does not exist; [`RunError::Internal`] where
+/// temporary files or the quarantine cannot be written; [`RunError::Interrupted`].
+pub fn read(
+    options: &ReadOptions,
+    quarantine: &mut Quarantine,
+    watch: &dyn Watch,
+    cancel: &Cancel,
+) -> Result<Loaded, RunError> {
+    let mut paths = options.paths.clone();
+    paths.extend(options.inventory.iter().cloned());
+    let listing = source::list(&paths).map_err(|error| RunError::usage(error.to_string()))?;
+    watch.listed(listing.objects.len(), listing.objects.iter().map(|object| object.size).sum());
+    let mut ingested = ingest::ingest(options, &listing.objects, quarantine, watch, cancel)?;
+    for (object, reason) in listing.failed {
+        ingested.coverage.objects.failed += 1;
+        ingested.coverage.failed.push(crate::coverage::FailedObject { object, reason });
+    }
+    ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
+    watch.stage("classify");
+    settle::settle(ingested, quarantine, cancel)
+}

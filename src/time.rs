@@ -7,6 +7,11 @@ use serde::{Serialize, Serializer};
 pub struct UtcMicros(pub i64);
 
 impl UtcMicros {
+    /// Milliseconds, rounded down.
+    pub fn millis(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// Reads any spelling seen in Azure exports; `None` when it is no timestamp.
     pub fn parse(_text: &str) -> Option<Self> {
         None

@@ -1,0 +1,305 @@
+//! Makes one event of all records with its uid, column by column.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, StringArray, new_null_array};
+use arrow::compute::{filter_record_batch, interleave};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use super::columns::{TextView, numbers};
+use super::{Conflict, Resolved};
+use crate::event::builder::BATCH_ROWS;
+use crate::event::schema;
+use crate::event::vocabulary::Form;
+use crate::json::write_json_string;
+
+/// Columns in which duplicates must agree: those that all forms fold to the same value. Addresses
+/// are left out (some forms only have the token's), and so are names and codes that forms spell
+/// in their own ways.
+const SHARED: &[&str] = &[
+    "operation",
+    "outcome",
+    "principal_id",
+    "app_id",
+    "target_id",
+    "mirid",
+    "az_rid",
+    "audience_app_id",
+    "container",
+    "object_path",
+    "role_id",
+    "assignee_id",
+    "scope",
+];
+
+/// Columns that always come from the primary record.
+const OF_PRIMARY: &[&str] = &["time", "event_uid", "form", "object", "offset", "length", "block_record", "body_offset"];
+
+/// Words that say nothing: another form's word is taken before them.
+const SAYS_NOTHING: &[&str] = &["unknown", "none"];
+
+/// One record, by its uid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    uid: u128,
+    batch: u32,
+    row: u32,
+}
+
+impl Entry {
+    fn place(self) -> (usize, usize) {
+        (self.batch as usize, self.row as usize)
+    }
+}
+
+/// Merges records with equal uids and adds the column `locations`.
+///
+/// # Errors
+///
+/// An [`ArrowError`] when a batch is not of the decoded schema.
+pub(super) fn merge(batches: Vec<RecordBatch>) -> Result<Resolved, ArrowError> {
+    let mut entries = entries(&batches)?;
+    entries.sort_unstable();
+    let groups: Vec<&[Entry]> = entries.chunk_by(|a, b| a.uid == b.uid).filter(|group| group.len() > 1).collect();
+    let mut resolved = Resolved::default();
+    if groups.is_empty() {
+        for batch in batches {
+            resolved.batches.push(with_locations(&batch, None)?);
+        }
+        return Ok(resolved);
+    }
+    let views = batches.iter().map(Views::of).collect::<Result<Vec<_>, _>>()?;
+    let mut single: Vec<Vec<bool>> = batches.iter().map(|batch| vec![true; batch.num_rows()]).collect();
+    let mut merged = Vec::with_capacity(groups.len());
+    for group in groups {
+        let mut members: Vec<(usize, usize)> = group.iter().map(|entry| entry.place()).collect();
+        members.sort_by(|a, b| compare(&views, *a, *b));
+        resolved.duplicates += members.len() as u64 - 1;
+        conflicts(&views, &members, &mut resolved.conflicts);
+        for (batch, row) in &members {
+            if let Some(flag) = single.get_mut(*batch).and_then(|flags| flags.get_mut(*row)) {
+                *flag = false;
+            }
+        }
+        merged.push(members);
+    }
+    // The input's order, not the uids': what was read together stays together.
+    merged.sort_unstable_by_key(|members| members.iter().min().copied());
+    for (batch, keep) in batches.iter().zip(single) {
+        if keep.contains(&true) {
+            let kept = filter_record_batch(batch, &BooleanArray::from(keep))?;
+            resolved.batches.push(with_locations(&kept, None)?);
+        }
+    }
+    for chunk in merged.chunks(BATCH_ROWS) {
+        resolved.batches.push(gather(&batches, &views, chunk)?);
+    }
+    resolved.conflicts.sort_by(|a, b| (&a.object, a.offset, a.column).cmp(&(&b.object, b.offset, b.column)));
+    Ok(resolved)
+}
+
+fn entries(batches: &[RecordBatch]) -> Result<Vec<Entry>, ArrowError> {
+    let mut entries = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
+    for (batch_index, batch) in batches.iter().enumerate() {
+        let uids = TextView::of(batch, "event_uid")?;
+        for row in 0..batch.num_rows() {
+            let uid = uids.get(row).and_then(|hex| u128::from_str_radix(hex, 16).ok());
+            let uid = uid.ok_or_else(|| ArrowError::ComputeError("an event without uid".to_owned()))?;
+            let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+            entries.push(Entry { uid, batch: index(batch_index), row: index(row) });
+        }
+    }
+    Ok(entries)
+}
+
+/// The columns that decide between duplicates.
+struct Views<'a> {
+    form: TextView<'a>,
+    object: TextView<'a>,
+    offset: &'a arrow::array::Int64Array,
+    length: &'a arrow::array::Int64Array,
+    block_record: &'a arrow::array::Int64Array,
+    body_offset: &'a arrow::array::Int64Array,
+    shared: Vec<TextView<'a>>,
+}
+
+impl<'a> Views<'a> {
+    fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
+        Ok(Self {
+            form: TextView::of(batch, "form")?,
+            object: TextView::of(batch, "object")?,
+            offset: numbers(batch, "offset")?,
+            length: numbers(batch, "length")?,
+            block_record: numbers(batch, "block_record")?,
+            body_offset: numbers(batch, "body_offset")?,
+            shared: SHARED.iter().map(|name| TextView::of(batch, name)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Rank of the form, object and place in it: what makes a record the primary one.
+    fn rank(&self, row: usize) -> (Option<Form>, &'a str, i64, i64, i64) {
+        let number = |column: &arrow::array::Int64Array| if column.is_null(row) { 0 } else { column.value(row) };
+        (
+            self.form.get(row).and_then(Form::from_word),
+            self.object.get(row).unwrap_or(""),
+            number(self.offset),
+            number(self.block_record),
+            number(self.body_offset),
+        )
+    }
+}
+
+fn compare(views: &[Views<'_>], a: (usize, usize), b: (usize, usize)) -> Ordering {
+    let rank = |(batch, row): (usize, usize)| views.get(batch).map(|views| views.rank(row));
+    rank(a).cmp(&rank(b))
+}
+
+fn conflicts(views: &[Views<'_>], members: &[(usize, usize)], found: &mut Vec<Conflict>) {
+    let value = |(batch, row): (usize, usize), column: usize| {
+        let text = views.get(batch)?.shared.get(column)?.get(row)?;
+        (!SAYS_NOTHING.contains(&text)).then_some(text)
+    };
+    for (position, member) in members.iter().enumerate() {
+        let earlier = members.get(..position).unwrap_or_default();
+        let differing = SHARED.iter().enumerate().find(|(column, _)| {
+            let first = earlier.iter().find_map(|other| value(*other, *column));
+            matches!((first, value(*member, *column)), (Some(a), Some(b)) if a != b)
+        });
+        let (Some((_, column)), Some(views)) = (differing, views.get(member.0)) else { continue };
+        found.push(Conflict {
+            object: views.object.get(member.1).unwrap_or("").to_owned(),
+            offset: views.offset.value(member.1),
+            length: views.length.value(member.1),
+            column,
+        });
+    }
+}
+
+/// Makes one row of each group: every column from the first member that has it.
+fn gather(
+    batches: &[RecordBatch],
+    views: &[Views<'_>],
+    groups: &[Vec<(usize, usize)>],
+) -> Result<RecordBatch, ArrowError> {
+    // Only the batches concerned: interleaving dictionaries looks at all of them.
+    let mut used: Vec<usize> = groups.iter().flatten().map(|(batch, _)| *batch).collect();
+    used.sort_unstable();
+    used.dedup();
+    let position = |batch: usize| used.binary_search(&batch).unwrap_or(0);
+    let decoded = schema::decoded();
+    let mut columns = Vec::with_capacity(decoded.fields().len());
+    for (index, field) in decoded.fields().iter().enumerate() {
+        let arrays: Vec<&ArrayRef> = used.iter().filter_map(|at| batches.get(*at).map(|b| b.column(index))).collect();
+        let chooser = Chooser::of(field, &arrays);
+        // Where the principal's id comes from must be said by the record that gave it.
+        let via = field.name() == "principal_via";
+        let chosen: Vec<(usize, usize)> = groups
+            .iter()
+            .map(|members| {
+                let members: Vec<(usize, usize)> = members.iter().map(|(b, row)| (position(*b), *row)).collect();
+                let giver = if via { giver_of_principal(batches, &used, &members) } else { None };
+                giver.or_else(|| chooser.first(&members)).or_else(|| members.first().copied()).unwrap_or((0, 0))
+            })
+            .collect();
+        let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+        columns.push(interleave(&arrays, &chosen)?);
+    }
+    let batch = RecordBatch::try_new(decoded, columns)?;
+    let locations: StringArray = groups.iter().map(|members| Some(other_places(views, members))).collect();
+    with_locations(&batch, Some(Arc::new(locations)))
+}
+
+fn giver_of_principal(batches: &[RecordBatch], used: &[usize], members: &[(usize, usize)]) -> Option<(usize, usize)> {
+    members.iter().copied().find(|(at, row)| {
+        let batch = used.get(*at).and_then(|at| batches.get(*at));
+        batch.and_then(|batch| batch.column_by_name("principal_id")).is_some_and(|ids| !ids.is_null(*row))
+    })
+}
+
+/// Which member of a group gives a column its value.
+enum Chooser<'a> {
+    Primary,
+    /// The first that is not null and says something.
+    Text(Vec<Option<TextView<'a>>>),
+    /// The first that is true.
+    Flag(Vec<Option<&'a BooleanArray>>),
+    /// The first that is not null.
+    Value(Vec<&'a ArrayRef>),
+}
+
+impl<'a> Chooser<'a> {
+    fn of(field: &Field, arrays: &[&'a ArrayRef]) -> Self {
+        if OF_PRIMARY.contains(&field.name().as_str()) {
+            return Self::Primary;
+        }
+        match field.data_type() {
+            DataType::Dictionary(..) | DataType::Utf8 => {
+                Self::Text(arrays.iter().map(|array| TextView::of_array(array)).collect())
+            }
+            DataType::Boolean => Self::Flag(arrays.iter().copied().map(as_flags).collect()),
+            _ => Self::Value(arrays.to_vec()),
+        }
+    }
+
+    fn first(&self, members: &[(usize, usize)]) -> Option<(usize, usize)> {
+        let mut members = members.iter().copied();
+        match self {
+            Self::Primary => members.next(),
+            Self::Text(views) => members.find(|(at, row)| {
+                let text = views.get(*at).copied().flatten().and_then(|view| view.get(*row));
+                text.is_some_and(|text| !SAYS_NOTHING.contains(&text))
+            }),
+            Self::Flag(flags) => {
+                members.find(|(at, row)| flags.get(*at).copied().flatten().is_some_and(|flags| flags.value(*row)))
+            }
+            Self::Value(arrays) => members.find(|(at, row)| arrays.get(*at).is_some_and(|array| !array.is_null(*row))),
+        }
+    }
+}
+
+fn as_flags(array: &ArrayRef) -> Option<&BooleanArray> {
+    array.as_any().downcast_ref()
+}
+
+/// The places of all members but the primary one, as a JSON array.
+fn other_places(views: &[Views<'_>], members: &[(usize, usize)]) -> String {
+    let mut json = String::from("[");
+    for (batch, row) in members.iter().skip(1) {
+        let Some(views) = views.get(*batch) else { continue };
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str("{\"object\":");
+        write_json_string(views.object.get(*row).unwrap_or(""), &mut json);
+        let numbers = [
+            ("offset", views.offset),
+            ("length", views.length),
+            ("block_record", views.block_record),
+            ("body_offset", views.body_offset),
+        ];
+        for (name, column) in numbers {
+            if !column.is_null(*row) {
+                json.push_str(&format!(",\"{name}\":{}", column.value(*row)));
+            }
+        }
+        json.push('}');
+    }
+    json.push(']');
+    json
+}
+
+/// The decoded schema with `locations` at its end.
+pub(super) fn resolved_schema() -> SchemaRef {
+    let mut fields: Vec<Field> = schema::decoded().fields().iter().map(|field| field.as_ref().clone()).collect();
+    fields.push(Field::new("locations", DataType::Utf8, true));
+    Arc::new(Schema::new(fields))
+}
+
+fn with_locations(batch: &RecordBatch, locations: Option<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+    let mut columns = batch.columns().to_vec();
+    columns.push(locations.unwrap_or_else(|| new_null_array(&DataType::Utf8, batch.num_rows())));
+    RecordBatch::try_new(resolved_schema(), columns)
+}

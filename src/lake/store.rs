@@ -1,0 +1,425 @@
+//! Keeps batches in memory up to a budget, and partitioned in temporary Parquet beyond it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{ArrayRef, RecordBatchReader, UInt32Array};
+use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use hashbrown::DefaultHashBuilder;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use tempfile::TempDir;
+
+use super::columns::TextView;
+use crate::event::builder::BATCH_ROWS;
+use crate::event::vocabulary::{LogSource, Stream};
+
+/// Partitions of a store that went to disk. One partition is in memory at a time while it is
+/// resolved: 64 of them take 64 times the budget's worth of input without exceeding it.
+const PARTITIONS: usize = 64;
+
+/// Rows of a row group of temporary files: they are read whole, so large ones only cost memory.
+const ROW_GROUP_ROWS: usize = 65_536;
+
+/// Where a batch comes from: unit of work, and number of the batch in it. In memory, batches are
+/// put in this order, whichever thread was first.
+pub type Tag = (u64, u64);
+
+/// Why events could not be kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The temporary folder or a file in it.
+    #[error("cannot write temporary file {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause, disk full among others.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Parquet could not be written or read back.
+    #[error("cannot spool events to {path}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The cause, disk full among others.
+        #[source]
+        source: ParquetError,
+    },
+    /// A defect of ours.
+    #[error("events do not fit their schema")]
+    Arrow {
+        /// The cause.
+        #[source]
+        source: ArrowError,
+    },
+}
+
+impl From<ArrowError> for StoreError {
+    fn from(source: ArrowError) -> Self {
+        Self::Arrow { source }
+    }
+}
+
+/// Events of the decoded schema on their way to [`resolve`](super::resolve).
+#[derive(Debug)]
+pub struct Store {
+    budget_bytes: usize,
+    held: Vec<(Tag, RecordBatch)>,
+    held_bytes: usize,
+    spool: Option<Spool>,
+}
+
+impl Store {
+    /// Makes a store that keeps at most about `budget_bytes` in memory.
+    pub fn new(budget_bytes: usize) -> Self {
+        Self { budget_bytes, held: Vec::new(), held_bytes: 0, spool: None }
+    }
+
+    /// Takes a batch of the decoded schema.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] when the batches have to go to disk and cannot.
+    pub fn push(&mut self, tag: Tag, batch: RecordBatch) -> Result<(), StoreError> {
+        self.held_bytes += batch.get_array_memory_size();
+        self.held.push((tag, batch));
+        if self.held_bytes > self.budget_bytes { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<(), StoreError> {
+        let mut spool = match self.spool.take() {
+            Some(spool) => spool,
+            None => Spool::new()?,
+        };
+        for (_, batch) in self.held.drain(..) {
+            spool.push(&batch)?;
+        }
+        self.held_bytes = 0;
+        self.spool = Some(spool);
+        Ok(())
+    }
+
+    /// Says that there are no more batches.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] when the rest has to go to disk and cannot.
+    pub fn finish(mut self) -> Result<Partitions, StoreError> {
+        if self.spool.is_some() {
+            self.spill()?;
+        }
+        let Some(spool) = self.spool else {
+            self.held.sort_by_key(|(tag, _)| *tag);
+            return Ok(Partitions::Memory(self.held.into_iter().map(|(_, batch)| batch).collect()));
+        };
+        let mut files = Vec::new();
+        for writer in spool.writers.into_iter().flatten() {
+            files.push(writer.close()?);
+        }
+        Ok(Partitions::Files { dir: spool.dir, files })
+    }
+}
+
+/// What a store holds: everything that belongs together lies in one partition.
+#[derive(Debug)]
+pub enum Partitions {
+    /// One partition, in memory.
+    Memory(Vec<RecordBatch>),
+    /// Files of a temporary folder, one a partition.
+    Files {
+        /// The folder; removed when dropped.
+        dir: TempDir,
+        /// The partitions.
+        files: Vec<PathBuf>,
+    },
+}
+
+impl Partitions {
+    /// How many partitions there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Memory(_) => 1,
+            Self::Files { files, .. } => files.len(),
+        }
+    }
+
+    /// Whether there is no partition at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes the batches of a partition, in an order that does not depend on who was first to
+    /// write to it.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where its file cannot be read.
+    pub fn take(&mut self, partition: usize) -> Result<Vec<RecordBatch>, StoreError> {
+        match self {
+            Self::Memory(batches) => Ok(std::mem::take(batches)),
+            Self::Files { files, .. } => match files.get(partition) {
+                Some(path) => read_sorted(path),
+                None => Ok(Vec::new()),
+            },
+        }
+    }
+
+    /// Puts batches in a partition's place.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where its file cannot be written.
+    pub fn replace(&mut self, partition: usize, batches: Vec<RecordBatch>) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(slot) => *slot = batches,
+            Self::Files { files, .. } => {
+                if let (Some(path), Some(first)) = (files.get(partition), batches.first()) {
+                    let mut writer = TableWriter::create(path.clone(), first.schema())?;
+                    for batch in &batches {
+                        writer.write(batch)?;
+                    }
+                    writer.close()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Classified events by stream, where queries find them.
+#[derive(Debug)]
+pub enum Streams {
+    /// In memory, by the code of the [`Stream`].
+    Memory(Vec<Vec<RecordBatch>>),
+    /// One Parquet file a stream, by its code; `None` for a stream without events.
+    Files {
+        /// The folder; removed when dropped.
+        dir: TempDir,
+        /// The files.
+        files: Vec<Option<PathBuf>>,
+    },
+}
+
+/// Takes classified batches, in memory or on disk as the partitions are that they come from.
+#[derive(Debug)]
+pub enum StreamsBuilder {
+    /// In memory.
+    Memory(Vec<Vec<RecordBatch>>),
+    /// On disk.
+    Files {
+        /// The folder.
+        dir: TempDir,
+        /// The files under way.
+        writers: Vec<Option<TableWriter>>,
+    },
+}
+
+impl StreamsBuilder {
+    /// Makes a builder for what comes out of `partitions`.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where no temporary folder can be made.
+    pub fn for_partitions(partitions: &Partitions) -> Result<Self, StoreError> {
+        Ok(match partitions {
+            Partitions::Memory(_) => Self::Memory(vec![Vec::new(); Stream::ALL.len()]),
+            Partitions::Files { .. } => {
+                Self::Files { dir: temporary_folder()?, writers: Stream::ALL.iter().map(|_| None).collect() }
+            }
+        })
+    }
+
+    /// Adds a batch of the events schema whose events are all of `stream`.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where it cannot be written.
+    pub fn push(&mut self, stream: Stream, batch: RecordBatch) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(streams) => {
+                if let Some(batches) = streams.get_mut(stream as usize) {
+                    batches.push(batch);
+                }
+            }
+            Self::Files { dir, writers } => {
+                if let Some(slot) = writers.get_mut(stream as usize) {
+                    let writer = match slot {
+                        Some(writer) => writer,
+                        None => slot
+                            .insert(TableWriter::create(dir.path().join(format!("{stream}.parquet")), batch.schema())?),
+                    };
+                    writer.write(&batch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that there are no more batches.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where a file cannot be ended.
+    pub fn finish(self) -> Result<Streams, StoreError> {
+        Ok(match self {
+            Self::Memory(streams) => Streams::Memory(streams),
+            Self::Files { dir, writers } => {
+                let close = |writer: Option<TableWriter>| writer.map(TableWriter::close).transpose();
+                Streams::Files { dir, files: writers.into_iter().map(close).collect::<Result<_, _>>()? }
+            }
+        })
+    }
+}
+
+fn temporary_folder() -> Result<TempDir, StoreError> {
+    let dir = tempfile::Builder::new().prefix("airside-").tempdir();
+    dir.map_err(|source| StoreError::Write { path: std::env::temp_dir(), source })
+}
+
+#[derive(Debug)]
+struct Spool {
+    dir: TempDir,
+    writers: Vec<Option<TableWriter>>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Spool {
+    fn new() -> Result<Self, StoreError> {
+        let dir = temporary_folder()?;
+        let writers = (0..PARTITIONS).map(|_| None).collect();
+        Ok(Self { dir, writers, hasher: DefaultHashBuilder::default() })
+    }
+
+    /// Splits a batch so that records of one event, and of one operation, share a partition.
+    fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); PARTITIONS];
+        for (row, partition) in partitions_of(batch, &self.hasher)?.into_iter().enumerate() {
+            if let (Some(rows), Ok(row)) = (rows.get_mut(partition), u32::try_from(row)) {
+                rows.push(row);
+            }
+        }
+        for (partition, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            let part = take_record_batch(batch, &UInt32Array::from(rows))?;
+            let Some(slot) = self.writers.get_mut(partition) else { continue };
+            let writer = match slot {
+                Some(writer) => writer,
+                None => {
+                    let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
+                    slot.insert(TableWriter::create(path, batch.schema())?)
+                }
+            };
+            writer.write(&part)?;
+        }
+        Ok(())
+    }
+}
+
+/// The partition of each row, by correlation id, operation and target for Activity records (which
+/// their uid is made of, too), by uid for all others.
+fn partitions_of(batch: &RecordBatch, hasher: &DefaultHashBuilder) -> Result<Vec<usize>, ArrowError> {
+    let uid = TextView::of(batch, "event_uid")?;
+    let source = TextView::of(batch, "source")?;
+    let correlation_id = TextView::of(batch, "correlation_id")?;
+    let operation = TextView::of(batch, "operation")?;
+    let target_id = TextView::of(batch, "target_id")?;
+    let hash = |row: usize| {
+        let activity = source.get(row) == Some(LogSource::Activity.as_str());
+        match correlation_id.get(row) {
+            Some(correlation_id) if activity => {
+                std::hash::BuildHasher::hash_one(hasher, (correlation_id, operation.get(row), target_id.get(row)))
+            }
+            _ => std::hash::BuildHasher::hash_one(hasher, uid.get(row)),
+        }
+    };
+    let partition = |row: usize| usize::try_from(hash(row) % PARTITIONS as u64).unwrap_or(0);
+    Ok((0..batch.num_rows()).map(partition).collect())
+}
+
+/// Writes batches of one schema to a temporary Parquet file.
+#[derive(Debug)]
+pub struct TableWriter {
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+}
+
+impl TableWriter {
+    /// Creates the file.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where it cannot be created.
+    pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
+        let file = File::create(&path).map_err(|source| StoreError::Write { path: path.clone(), source })?;
+        let level = ZstdLevel::try_new(1).unwrap_or_default();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .build();
+        let writer = ArrowWriter::try_new(file, schema, Some(properties));
+        let writer = writer.map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
+        Ok(Self { path, writer })
+    }
+
+    /// Appends a batch.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where it cannot be written.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        self.writer.write(batch).map_err(|source| StoreError::Parquet { path: self.path.clone(), source })
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where it cannot be written.
+    pub fn close(self) -> Result<PathBuf, StoreError> {
+        let path = self.path;
+        self.writer.close().map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
+        Ok(path)
+    }
+}
+
+/// Reads a temporary file back, batch by batch.
+///
+/// # Errors
+///
+/// A [`StoreError`] where it cannot be opened; the items, where it cannot be read on.
+pub fn read_table(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, StoreError> {
+    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+        .map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
+    Ok(reader)
+}
+
+/// Reads a whole file, by object and place in it.
+fn read_sorted(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
+    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+    let parquet = |source| StoreError::Parquet { path: path.to_owned(), source };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
+    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(parquet)?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    let whole = concat_batches(&schema, &batches)?;
+    drop(batches);
+    let by = ["object", "offset", "block_record", "body_offset"];
+    let columns: Vec<SortColumn> = by
+        .iter()
+        .filter_map(|name| whole.column_by_name(name))
+        .map(|column| SortColumn { values: ArrayRef::clone(column), options: None })
+        .collect();
+    let order = lexsort_to_indices(&columns, None)?;
+    let sorted = take_record_batch(&whole, &order)?;
+    let starts = (0..sorted.num_rows()).step_by(BATCH_ROWS);
+    Ok(starts.map(|start| sorted.slice(start, BATCH_ROWS.min(sorted.num_rows() - start))).collect())
+}

@@ -1,0 +1,84 @@
+--! id = "diagnostic-settings-removed"
+--! aliases = ["R59"]
+--! title = "Diagnostic logging is removed or switched off"
+--! severity = "high"
+--! direction = "governance"
+--! status = "stable"
+--! profile = "core"
+--! sources = ["activity"]
+--! attack = ["T1562.008", "T1685.002"]
+--! group_by = ["principal_id", "target_id"]
+--! details = ["operation", "principal_name", "src_ip", "written_again"]
+--! created = 2026-11-24
+--! updated = 2026-11-24
+--! references = ["https://learn.microsoft.com/azure/azure-monitor/platform/diagnostic-settings"]
+--!
+--! [params.rename_within_minutes]
+--! default = 5
+--! why = "a rename is a delete and a write by the same deployment, seconds to a few minutes apart"
+
+-- ## What it finds
+-- A diagnostic setting is deleted, or written with a category switched off that the separation of
+-- the two identities is watched by: storage reads, writes and deletes, vault audit, Unity Catalog,
+-- workspace secrets, administrative events. On a resource that is none of a workspace, storage
+-- account, vault, SQL server, subscription or tenant it is one severity lower, as is a failed attempt.
+--
+-- ## Why it matters
+-- Every other rule is blind from then on. Writing logs is the workspace identity's job; nobody's
+-- job is to stop them unseen.
+--
+-- ## What it cannot see
+-- A category that a write leaves out without switching it off: that needs the setting before.
+--
+-- ## False positives
+-- Renaming: the same principal writes a setting on the same resource within minutes. Then it is low.
+-- Resources that are being taken down with their settings.
+--
+-- ## What to do
+-- Put the setting back. Look at what the same principal did while it was gone, in the logs of others.
+
+WITH settings AS (
+  SELECT *,
+    regexp_replace(target_id, '/providers/microsoft\.[a-z]+/diagnosticsettings/.*$', '') AS watched,
+    op_class = 'diag_delete' OR regexp_like(
+      coalesce(request_body, ''),
+      '"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"[^{}]*"enabled":false|"enabled":false[^{}]*"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"',
+      'i'
+    ) AS switches_off
+  FROM events
+  WHERE op_class IN ('diag_write', 'diag_delete')
+    AND phase = 'terminal'
+    AND outcome <> 'unknown'
+),
+neighbours AS (
+  SELECT *,
+    MAX(CASE WHEN NOT switches_off AND outcome = 'success' THEN time END) OVER (
+      PARTITION BY principal_id, watched ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS written_before,
+    MIN(CASE WHEN NOT switches_off AND outcome = 'success' THEN time END) OVER (
+      PARTITION BY principal_id, watched ORDER BY time ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+    ) AS written_after
+  FROM settings
+),
+judged AS (
+  SELECT *,
+    coalesce(
+      CASE WHEN date_part('epoch', written_after) - date_part('epoch', time) <= $rename_within_minutes * 60
+        THEN written_after END,
+      CASE WHEN date_part('epoch', time) - date_part('epoch', written_before) <= $rename_within_minutes * 60
+        THEN written_before END
+    ) AS written_again,
+    regexp_like(watched, '/providers/microsoft\.(databricks/workspaces|storage/storageaccounts|keyvault/vaults|sql/servers)/')
+    OR regexp_like(watched, '^/subscriptions/[^/]+$')
+    OR target_id LIKE '%microsoft.aadiam%' AS is_watched_by_rules
+  FROM neighbours
+)
+SELECT *,
+  CASE
+    WHEN written_again IS NOT NULL THEN 'low'
+    WHEN is_watched_by_rules AND outcome = 'success' THEN 'high'
+    WHEN is_watched_by_rules OR outcome = 'success' THEN 'medium'
+    ELSE 'low'
+  END AS severity
+FROM judged
+WHERE switches_off

@@ -33,6 +33,28 @@ pub struct ReadOptions {
     pub threads: usize,
     /// Largest record, in bytes.
     pub max_record_bytes: usize,
+    /// Decompressed bytes read at once; results do not depend on it.
+    pub chunk_bytes: usize,
+}
+
+/// Decompressed bytes read at once unless told otherwise (1 MiB): enough for a thread to be busy
+/// between two system calls, little enough to stay in its cache.
+pub const CHUNK_BYTES: usize = 1 << 20;
+
+impl ReadOptions {
+    /// Options for these paths with the defaults of the command line: two threads, 1 GiB.
+    pub fn new(paths: Vec<String>) -> Self {
+        Self {
+            paths,
+            inventory: Vec::new(),
+            since: None,
+            until: None,
+            memory_limit_bytes: 1 << 30,
+            threads: 2,
+            max_record_bytes: crate::frame::MAX_RECORD_BYTES,
+            chunk_bytes: CHUNK_BYTES,
+        }
+    }
 }
 
 /// Who wants to know how far a run is. Called from several threads.

@@ -22,9 +22,6 @@ use crate::json::Value;
 use crate::lake::{Store, Tag};
 use crate::source::{Object, Reader};
 
-/// Decompressed bytes read at once.
-const CHUNK_BYTES: usize = 1 << 20;
-
 /// Stored bytes that make a unit of work; small objects are put together up to this.
 const UNIT_BYTES: u64 = 4 << 20;
 
@@ -198,7 +195,7 @@ impl<'w> Worker<'w> {
             coverage: Coverage::default(),
             rejected: Vec::new(),
             tag: (0, 0),
-            chunk: vec![0; CHUNK_BYTES],
+            chunk: vec![0; options.chunk_bytes.max(1)],
         }
     }
 

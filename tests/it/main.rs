@@ -1,1 +1,5 @@
-fn main() {}
+//! The integration tests: one binary, a file a subject. Raw records go in, events and findings
+//! come out.
+
+mod support;
+mod uid;

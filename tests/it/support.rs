@@ -1,0 +1,92 @@
+//! What the subjects share: temporary folders, reading through the whole pipeline, looking at
+//! columns.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use airside::coverage::Coverage;
+use airside::lake::{Streams, TextView, text_column};
+use airside::pipeline::{self, Cancel, Loaded, Quarantine, ReadOptions, Unwatched};
+use arrow::record_batch::RecordBatch;
+use tempfile::TempDir;
+
+/// The project's own folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder with these files, relative name and content.
+pub fn folder<N: AsRef<str>, C: AsRef<[u8]>>(files: &[(N, C)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name.as_ref());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content.as_ref()).unwrap();
+    }
+    folder
+}
+
+/// Reads everything under `path` with default options.
+pub fn read(path: &Path) -> Loaded {
+    read_with(ReadOptions::new(vec![path.to_str().unwrap().to_owned()]))
+}
+
+/// Reads with these options; counts must add up whatever was read.
+pub fn read_with(options: ReadOptions) -> Loaded {
+    let mut quarantine = Quarantine::new(None);
+    let loaded = pipeline::read(&options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
+    assert_adds_up(&loaded.coverage);
+    loaded
+}
+
+/// Reads one text as a file of its own.
+pub fn read_text(content: impl AsRef<[u8]>) -> Loaded {
+    let folder = folder(&[("input", content)]);
+    read(folder.path())
+}
+
+/// Holds that every record is accounted for.
+pub fn assert_adds_up(coverage: &Coverage) {
+    let records = coverage.records;
+    assert_eq!(records.read, records.events + records.duplicates + records.skipped + records.rejected, "{records:?}");
+    assert_eq!(records.skipped, coverage.skipped.values().sum::<u64>());
+    assert_eq!(records.rejected, coverage.rejected.values().sum::<u64>());
+    assert_eq!(records.events, coverage.sources.values().map(|source| source.events).sum::<u64>());
+}
+
+/// All batches of classified events.
+pub fn batches(loaded: &Loaded) -> Vec<&RecordBatch> {
+    match &loaded.streams {
+        Streams::Memory(streams) => streams.iter().flatten().collect(),
+        Streams::Files { .. } => panic!("events went to disk"),
+    }
+}
+
+/// The values of text columns, event by event, sorted.
+pub fn rows<const N: usize>(loaded: &Loaded, columns: [&str; N]) -> Vec<[Option<String>; N]> {
+    let mut rows = Vec::new();
+    for batch in batches(loaded) {
+        let views: Vec<TextView<'_>> = columns.iter().map(|name| text_column(batch, name).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            rows.push(std::array::from_fn(|at| views[at].get(row).map(str::to_owned)));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+/// The uids of all events, sorted.
+pub fn uids(loaded: &Loaded) -> Vec<String> {
+    rows(loaded, ["event_uid"]).into_iter().map(|[uid]| uid.unwrap()).collect()
+}
+
+/// A folder of real exports beside the project, where it is there.
+pub fn real_logs() -> Option<PathBuf> {
+    let folder = root().join("../shared/real-logs");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    // Said aloud: a test that did not run must not look like one that did.
+    eprintln!("SKIPPED: no real exports at {}", folder.display());
+    None
+}

@@ -1,1 +1,63 @@
-fn main() {}
+//! Parses the command line, runs it, and maps the outcome to an exit code.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use airside::cli::args::Cli;
+use airside::error::{ExitCode as Code, RunError};
+use airside::report::escape::Escaped;
+use airside::time::UtcMicros;
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let code = match Cli::try_parse() {
+        Ok(cli) => airside::cli::run(&cli, now()).unwrap_or_else(|error| {
+            print_error(&error);
+            error.exit_code()
+        }),
+        Err(answer) => print_answer(&answer),
+    };
+    ExitCode::from(code as u8)
+}
+
+/// The one place where the clock is read.
+fn now() -> UtcMicros {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMicros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Prints help and version, or what is wrong with the command line.
+fn print_answer(answer: &clap::Error) -> Code {
+    if !answer.use_stderr() {
+        // A reader that has gone, as in `airside --help | head -1`, has seen enough.
+        return answer.print().map_or(Code::Ran, |()| Code::Ran);
+    }
+    for line in answer.to_string().lines() {
+        to_stderr(&Escaped(line).to_string());
+    }
+    Code::Usage
+}
+
+/// Prints an error with its causes, and what to do.
+fn print_error(error: &RunError) {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    let mut lines = message.lines();
+    to_stderr(&format!("error: {}", Escaped(lines.next().unwrap_or_default())));
+    lines.for_each(|line| to_stderr(&format!("  {}", Escaped(line))));
+    if let RunError::Usage { hint: Some(hint), .. } = error {
+        to_stderr(&format!("hint: {}", Escaped(hint)));
+    }
+}
+
+/// Where standard error is closed there is nobody left to tell.
+fn to_stderr(line: &str) {
+    writeln!(io::stderr(), "{line}").unwrap_or_default();
+}

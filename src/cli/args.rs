@@ -1,0 +1,366 @@
+//! The command line: subcommands, flags, and what they mean once checked.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::RunError;
+use crate::report::OutputFormat;
+use crate::report::escape::Escaped;
+use crate::rule::{Profile, Severity};
+use crate::time::{UtcMicros, parse_bound};
+
+pub mod values;
+
+use values::{OutputTarget, format_parser, profile_parser, severity_parser};
+
+/// Finds Azure Databricks identities doing each other's job, from exported Azure logs.
+#[derive(Debug, Parser)]
+#[command(name = "airside", version, max_term_width = 100, after_long_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Colour the output. `auto`: on a terminal, unless `NO_COLOR` is set or TERM is `dumb`
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto, display_order = 900)]
+    pub color: ColorChoice,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0        ran, whatever was found
+  1        findings at or above --fail-on
+  2        a rule is wrong
+  3        usage or configuration, or a named path that does not exist; nothing was done
+  4        ran, but an object could not be read; findings are still written
+  5        internal error, disk full
+  130, 143 interrupted
+Where several hold: 130 or 143, then 3, 2, 5, 4, 1, 0.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read logs, decide who acted, run the rules, print what was found
+    #[command(after_long_help = SCAN_EXAMPLES)]
+    Scan(Box<ScanArgs>),
+    /// List every principal: its stream, its kind, why, and what it did
+    #[command(after_long_help = IDENTITIES_EXAMPLES)]
+    Identities(Box<IdentitiesArgs>),
+    /// List, show, check and test rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+}
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  airside scan exports/
+      Every log under a folder, findings as a table
+  airside scan logs.json.gz --inventory connectors.json --inventory workspaces.json
+      Say which identities are Databricks' own and which belong to access connectors
+  airside scan exports/ --since 30d --min-severity high
+      High and critical findings of the last 30 days
+  airside scan exports/ --fail-on high --output json=findings.json --output csv=findings.csv
+      For a pipeline: files for others, exit code 1 on a high or critical finding
+  zcat logs.gz | airside scan - --format ndjson | jq .rule_id
+      From standard input to another program";
+
+const IDENTITIES_EXAMPLES: &str = "\
+Examples:
+  airside identities exports/
+  airside identities exports/ --inventory connectors.json --format csv > identities.csv";
+
+/// When colours are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How progress is shown, on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressChoice {
+    /// A bar on a terminal.
+    Auto,
+    /// Not at all.
+    Never,
+    /// One JSON object a line, about once a second.
+    Json,
+}
+
+/// Flags of all subcommands that read logs.
+#[derive(Debug, Clone, Args)]
+pub struct ReadArgs {
+    /// Files, folders or globs to read, `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+
+    /// Export that says who is who (access connectors, workspaces, identities, role assignments); repeatable
+    ///
+    /// Which export it is shows in its shape. Inventory files under PATH are recognised too.
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Vec<PathBuf>,
+
+    /// Configuration: expected events, allowed networks, thresholds
+    ///
+    /// Only the file named here is read, never one of the working directory.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Only events at or after this time: RFC 3339, a date, or an age such as 30d, 12h, 45m
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+
+    /// Only events before this time; same spellings
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+
+    /// Memory to stay within, at least 256MB: 512MiB, 2G (1024 based), 800MB (1000 based)
+    #[arg(long, value_name = "SIZE", value_parser = values::memory_limit)]
+    pub memory_limit: Option<u64>,
+
+    /// Threads to work with; all cores unless given
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Keep records that could not be understood in this file, with their place and the reason
+    #[arg(long, value_name = "FILE")]
+    pub quarantine: Option<PathBuf>,
+
+    /// Write what was read and what was not to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub coverage: Option<PathBuf>,
+
+    /// Progress on standard error. `auto`: a bar, if that is a terminal
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressChoice::Auto)]
+    pub progress: ProgressChoice,
+
+    /// Write over output files that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Flags of `scan`.
+#[derive(Debug, Clone, Args)]
+pub struct ScanArgs {
+    /// Flags of all that read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// Folder of rules to add to the shipped ones; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+
+    /// Run these rules only, whatever their profile; comma or repeat
+    #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with_all = ["enable", "profile"])]
+    pub only: Vec<String>,
+
+    /// Run these rules too, whatever their profile; comma or repeat
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub enable: Vec<String>,
+
+    /// Do not run these rules; comma or repeat
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub disable: Vec<String>,
+
+    /// Run the rules of these profiles; `core` unless given; comma or repeat
+    #[arg(long, value_name = "PROFILE", value_delimiter = ',', value_parser = profile_parser())]
+    pub profile: Vec<Profile>,
+
+    /// Leave out findings below this severity
+    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
+    pub min_severity: Option<Severity>,
+
+    /// Exit with 1 if there is a finding of this severity or a worse one
+    ///
+    /// Findings of experimental rules do not count; those hidden by --min-severity do.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
+    pub fail_on: Option<Severity>,
+
+    /// Format of standard output; `table` on a terminal, `ndjson` otherwise, unless given
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub format: Option<OutputFormat>,
+
+    /// Write to a file as well, such as json=findings.json; repeatable
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = values::output_target)]
+    pub output: Vec<OutputTarget>,
+}
+
+/// Flags of `identities`.
+#[derive(Debug, Clone, Args)]
+pub struct IdentitiesArgs {
+    /// Flags of all that read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// Format of standard output; `table` on a terminal, `ndjson` otherwise, unless given
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<ListFormat>,
+}
+
+/// Formats of the list of identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// One identity a line.
+    Ndjson,
+    /// For spreadsheets.
+    Csv,
+}
+
+/// Formats of the list of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// One rule a line.
+    Ndjson,
+}
+
+/// Subcommands of `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List the rules
+    List {
+        /// Folder of rules to add to the shipped ones; repeatable
+        #[arg(long, value_name = "DIR")]
+        rules: Vec<PathBuf>,
+        /// Format; `table` on a terminal, `ndjson` otherwise, unless given
+        #[arg(long, value_name = "FORMAT", value_enum)]
+        format: Option<RulesFormat>,
+    },
+    /// Show one rule: what it finds, why it matters, its SQL
+    Show {
+        /// Its id or one of its other names
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Folder of rules to add to the shipped ones; repeatable
+        #[arg(long, value_name = "DIR")]
+        rules: Vec<PathBuf>,
+    },
+    /// Check rules without reading data
+    Check {
+        /// Rule files or folders of rules; the shipped rules unless given
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Run the cases beside the rules
+    Test {
+        /// Rule files or folders of rules; the shipped rules unless given
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// What to read and within which bounds, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Files, folders, globs, `-`.
+    pub paths: Vec<String>,
+    /// Inventory exports; each was there.
+    pub inventory: Vec<PathBuf>,
+    /// Configuration file; was there.
+    pub config: Option<PathBuf>,
+    /// Only events at or after this time.
+    pub since: Option<UtcMicros>,
+    /// Only events before this time.
+    pub until: Option<UtcMicros>,
+    /// Memory to stay within, in bytes.
+    pub memory_limit: Option<u64>,
+    /// Threads to work with.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Which rules to run, by id and profile, as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSelection {
+    /// Folders of rules added to the shipped ones; each was there.
+    pub folders: Vec<PathBuf>,
+    /// Run these only; empty for all.
+    pub only: Vec<String>,
+    /// Run these too.
+    pub enable: Vec<String>,
+    /// Do not run these.
+    pub disable: Vec<String>,
+    /// Profiles to run; never empty.
+    pub profiles: Vec<Profile>,
+}
+
+impl ReadArgs {
+    /// Checks everything that can be checked before any work.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Usage`] for a time that is none, an empty range, or a file that is not there.
+    pub fn options(&self, now: UtcMicros) -> Result<ReadOptions, RunError> {
+        let since = bound("--since", self.since.as_deref(), now)?;
+        let until = bound("--until", self.until.as_deref(), now)?;
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            return Err(RunError::usage(format!("--since {since} is not before --until {until}: no event can match")));
+        }
+        for file in self.inventory.iter().chain(&self.config) {
+            must_exist(file)?;
+        }
+        Ok(ReadOptions {
+            paths: self.paths.clone(),
+            inventory: self.inventory.clone(),
+            config: self.config.clone(),
+            since,
+            until,
+            memory_limit: self.memory_limit,
+            threads: self.threads,
+        })
+    }
+}
+
+impl ScanArgs {
+    /// Which rules to run.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Usage`] for a folder that is not there.
+    pub fn selection(&self) -> Result<RuleSelection, RunError> {
+        for folder in &self.rules {
+            must_exist(folder)?;
+        }
+        let profiles = if self.profile.is_empty() { vec![Profile::Core] } else { self.profile.clone() };
+        Ok(RuleSelection {
+            folders: self.rules.clone(),
+            only: self.only.clone(),
+            enable: self.enable.clone(),
+            disable: self.disable.clone(),
+            profiles,
+        })
+    }
+}
+
+fn bound(flag: &str, text: Option<&str>, now: UtcMicros) -> Result<Option<UtcMicros>, RunError> {
+    text.map(|text| {
+        parse_bound(text, now).map_err(|reason| RunError::usage(format!("{flag} {}: {reason}", Escaped(text))))
+    })
+    .transpose()
+}
+
+/// A named path that is not there ends the run before any work.
+pub(crate) fn must_exist(path: &Path) -> Result<(), RunError> {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(RunError::usage(format!("{} does not exist", path.display()))),
+        Err(error) => Err(RunError::usage(format!("cannot look at {}: {error}", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Values of flags: sizes, severities, formats, output targets.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::report::{OutputFormat, SEVERITIES, profile_word, severity_word};
+use crate::rule::{Profile, Severity};
+
+/// Least memory that a run can be held to, in bytes (256 MB).
+pub const MIN_MEMORY_LIMIT: u64 = 256_000_000;
+
+/// Units of sizes, in lower case. A bare letter counts by 1024, as in most tools.
+const UNITS: &[(&str, u64)] = &[
+    ("", 1),
+    ("b", 1),
+    ("g", 1 << 30),
+    ("gb", 1_000_000_000),
+    ("gib", 1 << 30),
+    ("k", 1 << 10),
+    ("kb", 1000),
+    ("kib", 1 << 10),
+    ("m", 1 << 20),
+    ("mb", 1_000_000),
+    ("mib", 1 << 20),
+    ("t", 1 << 40),
+    ("tb", 1_000_000_000_000),
+    ("tib", 1 << 40),
+];
+
+const PROFILES: [Profile; 3] = [Profile::Core, Profile::Hunting, Profile::Posture];
+
+/// A format and the file to write it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputTarget {
+    /// The format.
+    pub format: OutputFormat,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// Reads a size in bytes: a whole number and a unit, `512MiB`, `2G`, `800 MB`.
+///
+/// # Errors
+///
+/// A message that says what would be right.
+pub fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (count, unit) = text.split_at(digits);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+    match (factor, count.parse::<u64>()) {
+        (Some(factor), Ok(count)) => count.checked_mul(factor).ok_or_else(|| "too large".to_owned()),
+        (Some(_), Err(_)) if !count.is_empty() => Err("too large".to_owned()),
+        _ => Err("not a whole number with a unit such as MB, MiB, M, GB, GiB, G".to_owned()),
+    }
+}
+
+/// Reads `--memory-limit`.
+///
+/// # Errors
+///
+/// As [`size`], and for less than [`MIN_MEMORY_LIMIT`].
+pub fn memory_limit(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if bytes < MIN_MEMORY_LIMIT {
+        return Err("less than 256MB, which is the least that works".to_owned());
+    }
+    Ok(bytes)
+}
+
+/// Reads `FORMAT=FILE`.
+///
+/// # Errors
+///
+/// A message that says what would be right, with the formats.
+pub fn output_target(text: &str) -> Result<OutputTarget, String> {
+    let formats = || OutputFormat::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
+    let Some((word, file)) = text.split_once('=') else {
+        return Err(format!("not FORMAT=FILE, with one of the formats {}", formats()));
+    };
+    let Some(format) = OutputFormat::from_word(word) else {
+        return Err(format!("no such format; there are {}", formats()));
+    };
+    match file {
+        "" => Err(format!("no file after {word}=")),
+        "-" => Err(format!("standard output is chosen with --format {word}")),
+        file => Ok(OutputTarget { format, path: PathBuf::from(file) }),
+    }
+}
+
+/// Parser of severities, which names them all in its errors.
+pub(super) fn severity_parser() -> impl TypedValueParser<Value = Severity> {
+    let words = SEVERITIES.map(severity_word);
+    PossibleValuesParser::new(words).try_map(|word| {
+        SEVERITIES.into_iter().find(|severity| severity_word(*severity) == word).ok_or("no such severity")
+    })
+}
+
+/// Parser of profiles, which names them all in its errors.
+pub(super) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
+    let words = PROFILES.map(profile_word);
+    PossibleValuesParser::new(words)
+        .try_map(|word| PROFILES.into_iter().find(|profile| profile_word(*profile) == word).ok_or("no such profile"))
+}
+
+/// Parser of output formats, which names them all in its errors.
+pub(super) fn format_parser() -> impl TypedValueParser<Value = OutputFormat> {
+    let words = OutputFormat::ALL.iter().map(|format| format.as_str());
+    PossibleValuesParser::new(words).try_map(|word| OutputFormat::from_word(&word).ok_or("no such format"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_whole_numbers_with_units() {
+        for (text, bytes) in [
+            ("268435456", 268_435_456),
+            ("512MiB", 536_870_912),
+            ("512mib", 536_870_912),
+            ("2G", 2_147_483_648),
+            ("2GB", 2_000_000_000),
+            ("1 TiB", 1_099_511_627_776),
+            ("3k", 3072),
+            ("7B", 7),
+            ("0", 0),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in ["", "G", "50%", "1.5G", "-1G", "1e9", "2 G B", "２G", "1GiBs"] {
+            assert_eq!(
+                size(text),
+                Err("not a whole number with a unit such as MB, MiB, M, GB, GiB, G".to_owned()),
+                "{text}"
+            );
+        }
+        assert_eq!(size("18446744073709551616"), Err("too large".to_owned()));
+        assert_eq!(size("16777216T"), Err("too large".to_owned()));
+    }
+
+    #[test]
+    fn a_memory_limit_has_a_least_value() {
+        assert_eq!(memory_limit("256MB"), Ok(256_000_000));
+        assert_eq!(memory_limit("256MiB"), Ok(268_435_456));
+        assert!(memory_limit("255MB").is_err());
+        assert!(memory_limit("0").is_err());
+    }
+
+    #[test]
+    fn an_output_is_a_format_and_a_file() {
+        assert_eq!(
+            output_target("json=a=b.json"),
+            Ok(OutputTarget { format: OutputFormat::Json, path: PathBuf::from("a=b.json") })
+        );
+        assert_eq!(
+            output_target("xml=a"),
+            Err("no such format; there are table, json, ndjson, csv, parquet".to_owned())
+        );
+        assert!(output_target("json").is_err());
+        assert!(output_target("json=").is_err());
+        assert!(output_target("json=-").is_err());
+    }
+}

@@ -1,0 +1,253 @@
+//! Progress on standard error: a bar for people, lines of JSON for jobs.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use crate::cli::args::ProgressChoice;
+use crate::report::layout::number;
+
+/// Time between two lines of JSON.
+const JSON_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the bar is drawn, per second.
+const BAR_HERTZ: u8 = 8;
+
+/// Counts how far a run is, from any thread, and shows it. Counting is a few atomic additions.
+#[derive(Debug)]
+pub struct Progress {
+    counts: Arc<Counts>,
+    total_bytes: u64,
+    shown: Shown,
+}
+
+/// What has been counted so far.
+#[derive(Debug, Default)]
+struct Counts {
+    bytes: AtomicU64,
+    records: AtomicU64,
+    events: AtomicU64,
+    rejected: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Never,
+    Bar(ProgressBar),
+    Json(JsonLines),
+}
+
+/// Where lines of JSON go, and when the last one went.
+struct JsonLines {
+    started: Instant,
+    /// Microseconds from `started` to the last line.
+    last: AtomicU64,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+impl std::fmt::Debug for JsonLines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JsonLines").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+impl Progress {
+    /// Begins. `total_bytes` is what the objects take in storage; 0 when that is not known.
+    pub fn new(mode: ProgressChoice, total_bytes: u64) -> Self {
+        let counts = Arc::new(Counts::default());
+        let shown = match mode {
+            ProgressChoice::Json => Shown::Json(JsonLines::to(Box::new(io::stderr()))),
+            ProgressChoice::Auto if io::stderr().is_terminal() => Shown::Bar(bar(&counts, total_bytes)),
+            ProgressChoice::Auto | ProgressChoice::Never => Shown::Never,
+        };
+        Self { counts, total_bytes, shown }
+    }
+
+    /// Counts bytes taken from storage, before decompression.
+    pub fn add(&self, stored_bytes: u64) {
+        let bytes = self.counts.bytes.fetch_add(stored_bytes, Ordering::Relaxed).saturating_add(stored_bytes);
+        match &self.shown {
+            Shown::Never => {}
+            Shown::Bar(bar) => bar.set_position(bytes),
+            Shown::Json(lines) => {
+                if lines.is_due() {
+                    lines.write(&self.line(State::Running));
+                }
+            }
+        }
+    }
+
+    /// Counts records read, and of these those that became events and those rejected.
+    pub fn note(&self, records: u64, events: u64, rejected: u64) {
+        self.counts.records.fetch_add(records, Ordering::Relaxed);
+        self.counts.events.fetch_add(events, Ordering::Relaxed);
+        self.counts.rejected.fetch_add(rejected, Ordering::Relaxed);
+    }
+
+    /// Ends: takes the bar away, writes the last line.
+    pub fn finish(&self) {
+        match &self.shown {
+            Shown::Never => {}
+            Shown::Bar(bar) => bar.finish_and_clear(),
+            Shown::Json(lines) => lines.write(&self.line(State::Done)),
+        }
+    }
+
+    /// The counts as a line of JSON.
+    fn line(&self, state: State) -> String {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        format!(
+            "{{\"progress\":\"{}\",\"bytes\":{},\"total_bytes\":{},\"records\":{},\"events\":{},\"rejected\":{}}}\n",
+            state.word(),
+            load(&self.counts.bytes),
+            self.total_bytes,
+            load(&self.counts.records),
+            load(&self.counts.events),
+            load(&self.counts.rejected),
+        )
+    }
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Running,
+    Done,
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+        }
+    }
+}
+
+impl JsonLines {
+    fn to(out: Box<dyn Write + Send>) -> Self {
+        Self { started: Instant::now(), last: AtomicU64::new(0), out: Mutex::new(out) }
+    }
+
+    /// Whether it is time for a line; of several threads that ask, one is told so.
+    fn is_due(&self) -> bool {
+        let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let interval = u64::try_from(JSON_INTERVAL.as_micros()).unwrap_or(u64::MAX);
+        let last = self.last.load(Ordering::Relaxed);
+        now.saturating_sub(last) >= interval
+            && self.last.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    fn write(&self, line: &str) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody listens to progress any more: the run goes on.
+        if out.write_all(line.as_bytes()).is_err() {
+            *out = Box::new(io::sink());
+        }
+    }
+}
+
+/// A bar over bytes; a spinner where the total is not known.
+fn bar(counts: &Arc<Counts>, total_bytes: u64) -> ProgressBar {
+    let template = if total_bytes == 0 {
+        "{spinner} {bytes} {bytes_per_sec} {counts}"
+    } else {
+        "{bar:30} {percent:>3}% {bytes}/{total_bytes} {bytes_per_sec} eta {eta} {counts}"
+    };
+    let shown = Arc::clone(counts);
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("counts", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        out.write_str(&summary(&shown)).unwrap_or_default();
+    });
+    let bar = if total_bytes == 0 { ProgressBar::no_length() } else { ProgressBar::new(total_bytes) };
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(BAR_HERTZ));
+    bar.with_style(style)
+}
+
+/// Counts as the bar shows them.
+fn summary(counts: &Counts) -> String {
+    let mut text = format!("{} events", number(counts.events.load(Ordering::Relaxed)));
+    let rejected = counts.rejected.load(Ordering::Relaxed);
+    // Writing to a String cannot fail.
+    if rejected > 0 && write!(text, ", {} rejected", number(rejected)).is_err() {
+        text.clear();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps what is written for the test to read.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn json_to(out: Box<dyn Write + Send>) -> Progress {
+        Progress { counts: Arc::default(), total_bytes: 100, shown: Shown::Json(JsonLines::to(out)) }
+    }
+
+    #[test]
+    fn counts_of_many_threads_add_up_in_the_last_line() {
+        let kept = Kept::default();
+        let progress = json_to(Box::new(kept.clone()));
+
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    progress.add(10);
+                    progress.note(5, 3, 1);
+                });
+            }
+        });
+        progress.finish();
+
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            text.lines().last().unwrap(),
+            r#"{"progress":"done","bytes":40,"total_bytes":100,"records":20,"events":12,"rejected":4}"#
+        );
+    }
+
+    #[test]
+    fn a_closed_standard_error_does_not_stop_the_run() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let progress = json_to(Box::new(Closed));
+
+        progress.finish();
+        progress.finish();
+    }
+
+    #[test]
+    fn the_bar_shows_rejects_only_where_there_are_some() {
+        let counts = Counts::default();
+        counts.events.store(1500, Ordering::Relaxed);
+        assert_eq!(summary(&counts), "1,500 events");
+
+        counts.rejected.store(2, Ordering::Relaxed);
+        assert_eq!(summary(&counts), "1,500 events, 2 rejected");
+    }
+}

@@ -1,0 +1,151 @@
+//! `airside scan`: read, split, run the rules, print what was found.
+
+use crate::cli::args::ScanArgs;
+use crate::cli::output::{Outputs, Terminal, to_stdout};
+use crate::cli::{Request, Scan, execute, list, readability, strongest};
+use crate::error::{ExitCode, RunError};
+use crate::finding::Finding;
+use crate::report::{self, OutputFormat, Report, Style, json};
+use crate::rule::Severity;
+use crate::time::UtcMicros;
+
+/// Scans, and says with which code to exit.
+///
+/// # Errors
+///
+/// Whatever ended the run.
+pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
+    let request = Request { read: args.read.options(now)?, rules: Some(args.selection()?) };
+    let format = format(args.format, terminal)?;
+    let listing = list(&request.read)?;
+    let mut outputs = Outputs::open(&args.read, &args.output)?;
+    let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
+    let code = exit_code(&scan, args.fail_on);
+    let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
+    let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
+    // Files first: what is in a file stays, whatever becomes of standard output.
+    write_files(&report, outputs)?;
+    to_stdout(|out| report::write(format, &report, out, style))?;
+    Ok(code)
+}
+
+/// The format of standard output.
+fn format(asked: Option<OutputFormat>, terminal: Terminal) -> Result<OutputFormat, RunError> {
+    let format = match (asked, terminal.is_stdout) {
+        (Some(format), _) => format,
+        (None, true) => OutputFormat::Table,
+        (None, false) => OutputFormat::Ndjson,
+    };
+    if format.is_binary() && terminal.is_stdout {
+        let name = format.as_str();
+        return Err(RunError::Usage {
+            message: format!("{name} is binary and standard output is a terminal"),
+            hint: Some(format!("--output {name}=FILE writes it to a file")),
+        });
+    }
+    Ok(format)
+}
+
+/// What the findings and what could not be read make of the exit code.
+fn exit_code(scan: &Scan, fail_on: Option<Severity>) -> ExitCode {
+    let counts = |finding: &Finding| !scan.experimental.contains(&finding.rule_id);
+    let fails =
+        fail_on.is_some_and(|least| scan.findings.iter().any(|finding| finding.severity >= least && counts(finding)));
+    let findings = if fails { ExitCode::Findings } else { ExitCode::Ran };
+    strongest(&[findings, readability(&scan.coverage)])
+}
+
+/// Takes away the findings that are not severe enough, and says how many.
+fn hide(findings: &mut Vec<Finding>, min_severity: Option<Severity>) -> usize {
+    let before = findings.len();
+    findings.retain(|finding| min_severity.is_none_or(|least| finding.severity >= least));
+    before - findings.len()
+}
+
+/// Writes the files of reports and coverage, and gives all files their names.
+fn write_files(report: &Report<'_>, mut outputs: Outputs) -> Result<(), RunError> {
+    for (format, file) in &mut outputs.reports {
+        file.write_with(|out| report::write(*format, report, out, Style::default()))?;
+    }
+    if let Some(file) = &mut outputs.coverage {
+        file.write_with(|out| json::write_pretty(out, report.coverage))?;
+    }
+    outputs.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::output::{OutputFile, Overwrite};
+    use crate::report::samples;
+
+    const TERMINAL: Terminal = Terminal { is_stdout: true, width: 80, is_colourless: false };
+    const PIPE: Terminal = Terminal { is_stdout: false, width: 80, is_colourless: false };
+
+    fn scan_with(severity: Severity) -> Scan {
+        Scan { findings: vec![Finding { severity, ..samples::finding() }], ..Scan::default() }
+    }
+
+    #[test]
+    fn the_format_depends_on_where_output_goes_unless_it_is_named() {
+        assert_eq!(format(None, TERMINAL).unwrap(), OutputFormat::Table);
+        assert_eq!(format(None, PIPE).unwrap(), OutputFormat::Ndjson);
+        assert_eq!(format(Some(OutputFormat::Csv), TERMINAL).unwrap(), OutputFormat::Csv);
+        assert_eq!(format(Some(OutputFormat::Parquet), PIPE).unwrap(), OutputFormat::Parquet);
+        assert_eq!(format(Some(OutputFormat::Parquet), TERMINAL).unwrap_err().exit_code(), ExitCode::Usage);
+    }
+
+    #[test]
+    fn findings_decide_the_exit_code_only_when_asked_to() {
+        let scan = scan_with(Severity::High);
+
+        assert_eq!(exit_code(&scan, None), ExitCode::Ran);
+        assert_eq!(exit_code(&scan, Some(Severity::Critical)), ExitCode::Ran);
+        assert_eq!(exit_code(&scan, Some(Severity::High)), ExitCode::Findings);
+        assert_eq!(exit_code(&scan, Some(Severity::Low)), ExitCode::Findings);
+    }
+
+    #[test]
+    fn an_experimental_rule_never_decides_the_exit_code() {
+        let mut scan = scan_with(Severity::Critical);
+        scan.experimental.insert(samples::finding().rule_id);
+
+        assert_eq!(exit_code(&scan, Some(Severity::Low)), ExitCode::Ran);
+    }
+
+    #[test]
+    fn an_unreadable_object_wins_over_findings() {
+        let mut scan = scan_with(Severity::Critical);
+        scan.coverage.objects.failed = 1;
+
+        assert_eq!(exit_code(&scan, Some(Severity::Low)), ExitCode::Unreadable);
+    }
+
+    #[test]
+    fn files_get_the_findings_that_are_severe_enough_and_the_coverage() {
+        let folder = tempfile::tempdir().unwrap();
+        let create = |name: &str| OutputFile::create(&folder.path().join(name), Overwrite::Refuse).unwrap();
+        let outputs = Outputs {
+            reports: vec![(OutputFormat::Ndjson, create("findings.ndjson"))],
+            coverage: Some(create("coverage.json")),
+            quarantine: None,
+        };
+        let mut scan = scan_with(Severity::Low);
+        scan.findings.push(samples::finding());
+        scan.coverage.reject("no readable time");
+
+        let hidden_by_severity = hide(&mut scan.findings, Some(Severity::High));
+        let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
+        write_files(&report, outputs).unwrap();
+
+        assert_eq!(hidden_by_severity, 1);
+        let read = |name: &str| fs::read_to_string(Path::new(folder.path()).join(name)).unwrap();
+        assert_eq!(read("findings.ndjson").lines().count(), 1);
+        let coverage: serde_json::Value = serde_json::from_str(&read("coverage.json")).unwrap();
+        assert_eq!(coverage["rejected"]["no readable time"], 1);
+        assert!(read("coverage.json").starts_with("{\n  \"objects\": {\n    \"read\": 0,"));
+    }
+}

@@ -1,19 +1,91 @@
 //! ARM resource ids and GUIDs: parse, fold case, parents.
+//!
+//! Azure compares both without regard to case, and its logs spell one id in several ways, at times
+//! within one record: `/SUBSCRIPTIONS/…`, `resourcegroups`, GUIDs without dashes. They are folded
+//! once, here, and compared byte for byte from then on.
+
+#[cfg(test)]
+mod tests;
+
+/// Hex digits in a GUID.
+const GUID_DIGITS: usize = 32;
+/// Before which of its hex digits a GUID has a dash.
+const GUID_DASHES: [usize; 4] = [8, 12, 16, 20];
+/// How an ARM id begins; a form that leaves out the first slash is still an id.
+const ROOTS: [&str; 3] = ["subscriptions/", "providers/", "tenants/"];
 
 /// Appends `text` as a lower-case GUID with dashes; `false` (nothing appended) when it is no GUID
-/// of 32 hex digits with or without dashes or braces.
-pub fn fold_guid(_text: &str, _out: &mut String) -> bool {
-    false
+/// of 32 hex digits with or without dashes or braces. White space around it is ignored.
+pub fn fold_guid(text: &str, out: &mut String) -> bool {
+    let text = text.trim();
+    let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
+    if !is_guid(bare) {
+        return false;
+    }
+    for (index, digit) in bare.chars().filter(|character| *character != '-').enumerate() {
+        if GUID_DASHES.contains(&index) {
+            out.push('-');
+        }
+        out.push(digit.to_ascii_lowercase());
+    }
+    true
 }
 
-/// Whether `text` is a GUID of 32 hex digits, with or without dashes.
-pub fn is_guid(_text: &str) -> bool {
-    false
+/// Whether `text` is a GUID of 32 hex digits, with or without dashes. Dashes stand at all four
+/// places or at none.
+pub fn is_guid(text: &str) -> bool {
+    let dashes = text.len().checked_sub(GUID_DIGITS);
+    if dashes != Some(0) && dashes != Some(GUID_DASHES.len()) {
+        return false;
+    }
+    let mut digits = 0;
+    let mut after_dash = false;
+    for byte in text.bytes() {
+        match byte {
+            b'-' if !after_dash && GUID_DASHES.contains(&digits) => after_dash = true,
+            b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => {
+                digits += 1;
+                after_dash = false;
+            }
+            _ => return false,
+        }
+    }
+    // With the length and the places of dashes right, the number of digits settles the rest.
+    digits == GUID_DIGITS
 }
 
-/// Appends an ARM id in lower case, without a trailing slash, a scheme or host, and white space
-/// around it.
-pub fn fold_arm_id(_text: &str, _out: &mut String) {}
+/// Appends an ARM id in lower case, without a trailing slash, empty segments, a scheme or host, and
+/// white space around it. A missing first slash is added. The tenant's root scope stays `/`.
+///
+/// Text that is no ARM id (a name) is put in lower case and treated likewise.
+pub fn fold_arm_id(text: &str, out: &mut String) {
+    let path = without_host(text.trim());
+    let start = out.len();
+    let rooted = path.starts_with('/')
+        || ROOTS.iter().any(|root| path.get(..root.len()).is_some_and(|head| head.eq_ignore_ascii_case(root)));
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        if rooted || out.len() > start {
+            out.push('/');
+        }
+        out.push_str(segment);
+    }
+    if rooted && out.len() == start {
+        out.push('/');
+    }
+    if let Some(folded) = out.get_mut(start..) {
+        folded.make_ascii_lowercase();
+    }
+}
+
+/// What follows the host of a URL, without its query; text that is no URL as it is.
+fn without_host(text: &str) -> &str {
+    let Some((scheme, rest)) = text.split_once("://") else { return text };
+    if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
+        return text;
+    }
+    let path = rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or_default();
+    path.split(['?', '#']).next().unwrap_or_default()
+}
 
 /// The parts of an ARM id that was folded by [`fold_arm_id`]; each a slice of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,16 +102,79 @@ pub struct ArmId<'a> {
 
 impl<'a> ArmId<'a> {
     /// Takes a folded id apart. Every text gives an id; what it lacks is `None`.
-    pub fn parse(_folded: &'a str) -> Self {
-        Self::default()
+    ///
+    /// Subscriptions and resource groups are no resources here: without a provider there is no
+    /// [`name`](Self::name). The name in the id of a collection (`…/vaults/v/secrets`) is that of
+    /// the resource that has it.
+    pub fn parse(folded: &'a str) -> Self {
+        let mut id = Self::default();
+        for pair in Pairs(folded) {
+            match (pair.key, id.provider) {
+                ("providers", _) => (id.provider, id.name) = (pair.value, None),
+                ("subscriptions", None) => id.subscription = pair.value,
+                ("resourcegroups", None) => id.resource_group = pair.value,
+                (_, Some(_)) => id.name = pair.value.or(id.name),
+                _ => {}
+            }
+        }
+        id
     }
 }
 
 /// The type of the last resource of a folded id: `microsoft.storage/storageaccounts/blobservices`.
 /// Appended to `out`; nothing for an id without a provider.
-pub fn resource_type(_folded: &str, _out: &mut String) {}
+pub fn resource_type(folded: &str, out: &mut String) {
+    let start = out.len();
+    let mut in_provider = false;
+    for pair in Pairs(folded) {
+        match (pair.key, pair.value) {
+            ("providers", value) => {
+                out.truncate(start);
+                out.push_str(value.unwrap_or_default());
+                in_provider = value.is_some();
+            }
+            (kind, _) if in_provider => {
+                out.push('/');
+                out.push_str(kind);
+            }
+            _ => {}
+        }
+    }
+}
 
-/// Whether folded id `id` is `ancestor` or lies under it, at a `/` boundary.
-pub fn is_at_or_under(_id: &str, _ancestor: &str) -> bool {
-    false
+/// Whether folded id `id` is `ancestor` or lies under it, at a `/` boundary. Everything with a
+/// leading slash lies under the root `/`, nothing under an empty ancestor.
+pub fn is_at_or_under(id: &str, ancestor: &str) -> bool {
+    if ancestor == "/" {
+        return id.starts_with('/');
+    }
+    let ancestor = ancestor.strip_suffix('/').unwrap_or(ancestor);
+    !ancestor.is_empty() && id.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A segment that says what the next one is, and that one: `subscriptions/{id}`, `vaults/{name}`.
+struct Pair<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+}
+
+/// The pairs of a folded id. Read in pairs, a resource that is named `providers` is a name.
+struct Pairs<'a>(&'a str);
+
+impl<'a> Pairs<'a> {
+    /// Takes the next segment that is not empty.
+    fn segment(&mut self) -> Option<&'a str> {
+        let rest = self.0.trim_start_matches('/');
+        let (segment, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        self.0 = rest;
+        (!segment.is_empty()).then_some(segment)
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Pair<'a>;
+
+    fn next(&mut self) -> Option<Pair<'a>> {
+        Some(Pair { key: self.segment()?, value: self.segment() })
+    }
 }

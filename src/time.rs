@@ -33,11 +33,6 @@ const LATEST: UtcMicros = UtcMicros(253_402_300_800 * MICROS_PER_SECOND - 1);
 pub struct UtcMicros(pub i64);
 
 impl UtcMicros {
-    /// Milliseconds, rounded down.
-    pub fn millis(self) -> i64 {
-        self.0.div_euclid(1000)
-    }
-
     /// Reads any spelling seen in Azure exports; `None` when it is no timestamp.
     ///
     /// * `2021-02-09T11:38:31.6315770Z`: none to nine digits of fraction, of which those below a

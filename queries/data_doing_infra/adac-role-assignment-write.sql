@@ -40,3 +40,5 @@ WHERE source = 'activity'
   AND outcome <> 'unknown'
   AND activity NOT IN ('read', 'list')
   AND (operation LIKE 'microsoft.authorization/%' OR op_class IN ('role_assign', 'role_revoke'))
+  -- Azure Policy records its evaluations under the name of whoever made the request.
+  AND operation NOT LIKE 'microsoft.authorization/policies/%'

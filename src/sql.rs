@@ -1,1 +1,7 @@
-//! stub
+//! The one DataFusion session: how it is made, and which tables and views stand in it.
+
+pub mod session;
+pub mod tables;
+
+#[cfg(test)]
+pub(crate) mod fixture;

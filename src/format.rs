@@ -4,6 +4,8 @@ use crate::event::{Row, Scratch};
 use crate::json::{Tape, Value};
 
 pub mod inventory;
+mod pick;
+mod sas;
 
 pub use inventory::InventoryKind;
 

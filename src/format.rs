@@ -6,6 +6,7 @@ use crate::json::{Tape, Value};
 pub mod inventory;
 mod pick;
 mod sas;
+mod storage;
 
 pub use inventory::InventoryKind;
 

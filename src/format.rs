@@ -4,6 +4,7 @@ use crate::event::{Row, Scratch};
 use crate::json::{Tape, Value};
 
 pub mod inventory;
+mod key_vault;
 mod pick;
 mod sas;
 mod storage;

@@ -7,6 +7,7 @@ pub mod inventory;
 mod key_vault;
 mod pick;
 mod sas;
+mod sql_audit;
 mod storage;
 
 pub use inventory::InventoryKind;

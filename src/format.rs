@@ -3,6 +3,7 @@
 use crate::event::{Row, Scratch};
 use crate::json::{Tape, Value};
 
+mod databricks;
 pub mod inventory;
 mod key_vault;
 mod pick;

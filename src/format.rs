@@ -3,7 +3,13 @@
 use crate::event::{Row, Scratch};
 use crate::json::{Tape, Value};
 
+mod databricks;
 pub mod inventory;
+mod key_vault;
+mod pick;
+mod sas;
+mod sql_audit;
+mod storage;
 
 pub use inventory::InventoryKind;
 

@@ -1,5 +1,7 @@
 //! Joins source, frame, format, event, identity and lake: from named paths to classified events.
 
+mod analyse;
+mod identities;
 mod ingest;
 mod observe;
 mod quarantine;
@@ -11,18 +13,15 @@ use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::identity::Classifier;
 use crate::lake::Streams;
-use crate::source;
+use crate::source::Listing;
 use crate::time::UtcMicros;
 
+pub use analyse::{Analysis, Questions, analyse};
 pub use quarantine::{Quarantine, Quarantined};
 
 /// What to read, and how much of the machine to use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Files, folders, globs, `-`; inventory files among them are recognised by their shape.
-    pub paths: Vec<String>,
-    /// Further inventory files.
-    pub inventory: Vec<String>,
     /// Events before this are skipped; what they say of identities still counts.
     pub since: Option<UtcMicros>,
     /// Events at or after this are skipped; what they say of identities still counts.
@@ -41,12 +40,10 @@ pub struct ReadOptions {
 /// between two system calls, little enough to stay in its cache.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
-impl ReadOptions {
-    /// Options for these paths with the defaults of the command line: two threads, 1 GiB.
-    pub fn new(paths: Vec<String>) -> Self {
+impl Default for ReadOptions {
+    /// All times, two threads, 1 GiB.
+    fn default() -> Self {
         Self {
-            paths,
-            inventory: Vec::new(),
             since: None,
             until: None,
             memory_limit_bytes: 1 << 30,
@@ -59,8 +56,6 @@ impl ReadOptions {
 
 /// Who wants to know how far a run is. Called from several threads.
 pub trait Watch: Sync {
-    /// The objects are listed: how many, and their bytes as stored.
-    fn listed(&self, objects: usize, stored_bytes: u64);
     /// So many more stored bytes were read.
     fn read(&self, stored_bytes: u64);
     /// So many more records were decoded and rejected.
@@ -74,7 +69,6 @@ pub trait Watch: Sync {
 pub struct Unwatched;
 
 impl Watch for Unwatched {
-    fn listed(&self, _objects: usize, _stored_bytes: u64) {}
     fn read(&self, _stored_bytes: u64) {}
     fn decoded(&self, _records: u64, _rejected: u64) {}
     fn stage(&self, _name: &str) {}
@@ -118,22 +112,20 @@ pub struct Loaded {
     pub rejected: Vec<Quarantined>,
 }
 
-/// Reads, decodes, merges and classifies everything that the options name.
+/// Reads, decodes, merges and classifies all objects of a listing; inventory exports among them are
+/// recognised by their shape.
 ///
 /// # Errors
 ///
-/// [`RunError::Usage`] before any work where a path does not exist; [`RunError::Internal`] where
-/// temporary files or the quarantine cannot be written; [`RunError::Interrupted`].
+/// [`RunError::Internal`] where temporary files or the quarantine cannot be written;
+/// [`RunError::Interrupted`].
 pub fn read(
+    listing: Listing,
     options: &ReadOptions,
-    quarantine: &mut Quarantine,
+    quarantine: &mut Quarantine<'_>,
     watch: &dyn Watch,
     cancel: &Cancel,
 ) -> Result<Loaded, RunError> {
-    let mut paths = options.paths.clone();
-    paths.extend(options.inventory.iter().cloned());
-    let listing = source::list(&paths).map_err(|error| RunError::usage(error.to_string()))?;
-    watch.listed(listing.objects.len(), listing.objects.iter().map(|object| object.size).sum());
     let mut ingested = ingest::ingest(options, &listing.objects, quarantine, watch, cancel)?;
     for (object, reason) in listing.failed {
         ingested.coverage.objects.failed += 1;

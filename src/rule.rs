@@ -1,5 +1,6 @@
 //! Rules: SQL files with a TOML head and prose, checked before any data is read.
 
+pub mod case;
 pub mod check;
 pub mod front_matter;
 pub mod load;

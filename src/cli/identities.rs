@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use crate::cli::args::{IdentitiesArgs, ListFormat};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
-use crate::cli::{Request, execute, list, readability};
+use crate::cli::engine::{execute, list};
+use crate::cli::{Request, readability};
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::event::vocabulary::Stream;

@@ -88,6 +88,13 @@ impl Progress {
         self.counts.rejected.fetch_add(rejected, Ordering::Relaxed);
     }
 
+    /// Says that reading is over and this is under way.
+    pub fn stage_is(&self, name: &str) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.set_message(name.to_owned());
+        }
+    }
+
     /// Ends: takes the bar away, writes the last line.
     pub fn finish(&self) {
         match &self.shown {

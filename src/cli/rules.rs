@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::cli::args::{RulesCommand, RulesFormat, must_exist};
-use crate::cli::not_wired;
+use crate::cli::engine::runtime;
 use crate::cli::output::{Terminal, to_stdout};
 use crate::error::{ExitCode, RunError};
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, field, padded, painted, width_of, wrap};
 use crate::report::{ReportError, Style, direction_word, json, profile_word, severity_word};
-use crate::rule::{Direction, Head, Profile, Rule, Severity, Status};
+use crate::rule::case;
+use crate::rule::{self, Direction, Head, Profile, Rule, Severity, Status};
 
 /// What checking found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,19 +124,42 @@ fn test(paths: &[PathBuf]) -> Result<Vec<CaseOutcome>, RunError> {
     run_cases(paths)
 }
 
-/// The one call into the loader of rules.
-fn load_library(_folders: &[impl AsRef<Path>]) -> Result<Vec<Rule>, RunError> {
-    Err(not_wired("loading rules"))
+/// The rules compiled in and those of the folders, checked.
+fn load_library(folders: &[PathBuf]) -> Result<Vec<Rule>, RunError> {
+    let library = runtime(1)?.block_on(rule::check::load(folders))?;
+    Ok(library.rules().to_vec())
 }
 
-/// The one call into the checks of rules.
-fn check_rules(_paths: &[impl AsRef<Path>]) -> Result<CheckOutcome, RunError> {
-    Err(not_wired("checking rules"))
+/// Checks the named rules, or the shipped ones; what is wrong is the outcome, not an error.
+fn check_rules(paths: &[PathBuf]) -> Result<CheckOutcome, RunError> {
+    let runtime = runtime(1)?;
+    let loaded = runtime.block_on(async {
+        if paths.is_empty() { rule::check::load(&[]).await } else { rule::check::read(paths).await }
+    });
+    match loaded {
+        Ok(library) => Ok(CheckOutcome { rules: library.rules().len(), problems: Vec::new() }),
+        Err(RunError::Rule { message }) => {
+            let problems: Vec<String> = message.lines().map(str::to_owned).collect();
+            Ok(CheckOutcome { rules: 0, problems })
+        }
+        Err(other) => Err(other),
+    }
 }
 
-/// The one call into the cases of rules.
-fn run_cases(_paths: &[impl AsRef<Path>]) -> Result<Vec<CaseOutcome>, RunError> {
-    Err(not_wired("testing rules"))
+/// Runs the cases of the named rules, or of the shipped ones.
+fn run_cases(paths: &[PathBuf]) -> Result<Vec<CaseOutcome>, RunError> {
+    let runtime = runtime(1)?;
+    runtime.block_on(async {
+        let library =
+            if paths.is_empty() { rule::check::load(&[]).await? } else { rule::check::read(paths).await? };
+        let mut outcomes = Vec::new();
+        for rule in library.rules() {
+            for outcome in case::run(rule).await? {
+                outcomes.push(CaseOutcome { rule: outcome.rule, case: outcome.case, failure: outcome.failure });
+            }
+        }
+        Ok(outcomes)
+    })
 }
 
 /// The rule of this id or other name.

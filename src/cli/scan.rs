@@ -2,7 +2,8 @@
 
 use crate::cli::args::ScanArgs;
 use crate::cli::output::{Outputs, Terminal, to_stdout};
-use crate::cli::{Request, Scan, execute, list, readability, strongest};
+use crate::cli::engine::{execute, list};
+use crate::cli::{Request, Scan, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::report::{self, OutputFormat, Report, Style, json};

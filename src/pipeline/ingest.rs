@@ -54,7 +54,7 @@ enum Message {
 pub(super) fn ingest(
     options: &ReadOptions,
     objects: &[Object],
-    quarantine: &mut Quarantine,
+    quarantine: &mut Quarantine<'_>,
     watch: &dyn Watch,
     cancel: &Cancel,
 ) -> Result<Ingested, RunError> {
@@ -117,7 +117,7 @@ fn units(objects: &[Object]) -> Vec<&[Object]> {
 fn collect(
     mut store: Store,
     receiver: &Receiver<Message>,
-    quarantine: &mut Quarantine,
+    quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
 ) -> Result<Store, RunError> {
     let mut waiting: BTreeMap<u64, Vec<Quarantined>> = BTreeMap::new();

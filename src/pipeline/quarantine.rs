@@ -27,20 +27,20 @@ pub struct Quarantined {
 }
 
 /// Takes rejected records: writes all of them where asked for, keeps the first ones to be shown.
-pub struct Quarantine {
-    out: Option<Box<dyn Write + Send>>,
+pub struct Quarantine<'o> {
+    out: Option<&'o mut (dyn Write + Send)>,
     shown: Vec<Quarantined>,
 }
 
-impl std::fmt::Debug for Quarantine {
+impl std::fmt::Debug for Quarantine<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Quarantine").field("shown", &self.shown).finish_non_exhaustive()
     }
 }
 
-impl Quarantine {
+impl<'o> Quarantine<'o> {
     /// Makes a quarantine that writes to `out`, or only counts.
-    pub fn new(out: Option<Box<dyn Write + Send>>) -> Self {
+    pub fn new(out: Option<&'o mut (dyn Write + Send)>) -> Self {
         Self { out, shown: Vec::new() }
     }
 
@@ -51,8 +51,9 @@ impl Quarantine {
     /// The writer's error.
     pub fn push(&mut self, record: Quarantined) -> io::Result<()> {
         if let Some(out) = &mut self.out {
-            serde_json::to_writer(&mut *out, &record)?;
-            out.write_all(b"\n")?;
+            let mut line = serde_json::to_vec(&record)?;
+            line.push(b'\n');
+            out.write_all(&line)?;
         }
         if self.shown.len() < SHOWN {
             self.shown.push(record);

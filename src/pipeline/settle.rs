@@ -18,7 +18,7 @@ use crate::lake::{self, Conflict, Partitions, StoreError, Streams, StreamsBuilde
 use crate::time::UtcMicros;
 
 /// Turns what was read into classified events by stream.
-pub(super) fn settle(ingested: Ingested, quarantine: &mut Quarantine, cancel: &Cancel) -> Result<Loaded, RunError> {
+pub(super) fn settle(ingested: Ingested, quarantine: &mut Quarantine<'_>, cancel: &Cancel) -> Result<Loaded, RunError> {
     let Ingested { store, mut inventory, evidence, mut coverage } = ingested;
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);

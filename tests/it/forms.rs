@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::render::{Form, render};
-use crate::support::{folder, root, rows, scan_with};
+use crate::support::{folder, read_with, root, rows, scan};
 
 /// What of a finding every form must agree on: all but where it was read, and what forms leave out
 /// (addresses, the record that a body came from).
@@ -117,9 +117,9 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
 type Result = (BTreeMap<String, [Option<String>; 3]>, Vec<Value>);
 
 fn result_of(folder: &Path, chunk_bytes: usize) -> Result {
-    let mut options = ReadOptions::new(vec![folder.to_str().unwrap().to_owned()]);
-    options.chunk_bytes = chunk_bytes;
-    let (loaded, findings) = scan_with(options);
+    let options = ReadOptions { chunk_bytes, ..ReadOptions::default() };
+    let loaded = read_with(folder, &options);
+    let findings = scan(folder, &options).findings;
     let events = rows(&loaded, ["event_uid", "stream", "identity_kind", "principal_id"])
         .into_iter()
         .map(|[uid, stream, kind, principal]| (uid.unwrap(), [stream, kind, principal]))

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use airside::pipeline::{self, Cancel, Loaded, Quarantine, ReadOptions, Unwatched};
+use airside::pipeline::{Loaded, ReadOptions};
 
-use crate::support::{assert_adds_up, read, real_logs, rows, scan_with};
+use crate::support::{read, real_logs, rows, scan};
 
 /// File name (its end), then records read, events, duplicates, skipped, rejected. Counted with
 /// Python over the files: lines or array elements, distinct sign-in ids, distinct Activity records
@@ -54,12 +54,9 @@ fn every_record_of_every_real_file_is_accounted_for() {
 fn single_quoted_records_are_rejected_with_place_and_reason() {
     let Some(folder) = real_logs() else { return };
     let file = file_ending(&folder, "function_app_logs.json");
-    let options = ReadOptions::new(vec![file.to_str().unwrap().to_owned()]);
 
-    let mut quarantine = Quarantine::new(None);
-    let loaded = pipeline::read(&options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
+    let loaded = read(&file);
 
-    assert_adds_up(&loaded.coverage);
     let text = std::fs::read_to_string(&file).unwrap();
     let mut offset = 0;
     let starts: Vec<u64> = text
@@ -84,7 +81,8 @@ fn the_real_workspace_identity_is_in_its_stream_and_innocent() {
     let Some(folder) = real_logs() else { return };
     let file = file_ending(&folder, "managed_identity_sign_in_logs.json");
 
-    let (loaded, findings) = scan_with(ReadOptions::new(vec![file.to_str().unwrap().to_owned()]));
+    let loaded = read(&file);
+    let findings = scan(&file, &ReadOptions::default()).findings;
 
     let streams = rows(&loaded, ["principal_name", "stream", "identity_kind", "audience_kind"]);
     let dbmi: Vec<_> = streams.iter().filter(|row| row[0].as_deref() == Some("dbmanagedidentity")).collect();

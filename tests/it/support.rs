@@ -3,12 +3,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use airside::coverage::Coverage;
 use airside::lake::{Streams, TextView, text_column};
-use airside::pipeline::{self, Cancel, Loaded, Quarantine, ReadOptions, Unwatched};
+use airside::finding::exceptions::Exceptions;
+use airside::pipeline::{self, Analysis, Cancel, Loaded, Quarantine, Questions, ReadOptions, Unwatched};
+use airside::rule::load::{Library, Selection};
+use airside::{rule, source};
 use arrow::record_batch::RecordBatch;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 /// The project's own folder.
 pub fn root() -> &'static Path {
@@ -28,15 +33,41 @@ pub fn folder<N: AsRef<str>, C: AsRef<[u8]>>(files: &[(N, C)]) -> TempDir {
 
 /// Reads everything under `path` with default options.
 pub fn read(path: &Path) -> Loaded {
-    read_with(ReadOptions::new(vec![path.to_str().unwrap().to_owned()]))
+    read_with(path, &ReadOptions::default())
 }
 
 /// Reads with these options; counts must add up whatever was read.
-pub fn read_with(options: ReadOptions) -> Loaded {
+pub fn read_with(path: &Path, options: &ReadOptions) -> Loaded {
+    let listing = source::list(&[path.to_str().unwrap().to_owned()]).unwrap();
     let mut quarantine = Quarantine::new(None);
-    let loaded = pipeline::read(&options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
+    let loaded = pipeline::read(listing, options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
     assert_adds_up(&loaded.coverage);
     loaded
+}
+
+/// The rules of the project, checked once for all tests.
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| runtime().block_on(rule::check::load(&[])).unwrap())
+}
+
+/// A runtime for what is async.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Reads and runs all core rules.
+pub fn scan(path: &Path, options: &ReadOptions) -> Analysis {
+    let library = library();
+    let questions = Questions {
+        rules: library.select(&Selection::default()).unwrap(),
+        exceptions: Exceptions::new(Vec::new(), library).unwrap(),
+        identities: true,
+        memory_limit_bytes: options.memory_limit_bytes,
+        threads: options.threads,
+    };
+    let loaded = read_with(path, options);
+    runtime().block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap()
 }
 
 /// Reads one text as a file of its own.

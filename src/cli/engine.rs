@@ -1,0 +1,240 @@
+//! What every command that reads has in common: rules before data, signals, progress.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::{ProgressChoice, ReadOptions, RuleSelection};
+use super::output::Outputs;
+use super::progress::Progress;
+use crate::coverage::Coverage;
+use crate::error::{ExitCode, RunError};
+use crate::finding::Finding;
+use crate::finding::exceptions::{Config, Exceptions};
+use crate::pipeline::{self, Analysis, Cancel, Quarantine, Quarantined, Questions, Watch};
+use crate::report::IdentityRow;
+use crate::report::escape::Escaped;
+use crate::rule::load::{Library, Selection};
+use crate::rule::{self, Profile, Rule, Status};
+use crate::source::{self, Listing};
+
+/// Rejected records that are named on standard error; the quarantine file has all of them.
+const REJECTED_SHOWN: usize = 5;
+
+/// Memory that is used where the machine does not say how much it has (4 GiB).
+const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
+
+/// What to read, and which rules to run over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    /// What to read.
+    pub(super) read: ReadOptions,
+    /// The rules; `None` where identities are all that is asked for.
+    pub(super) rules: Option<RuleSelection>,
+}
+
+/// What a run gives.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// What was found, in order; empty without rules.
+    pub(super) findings: Vec<Finding>,
+    /// What was read.
+    pub(super) coverage: Coverage,
+    /// Every principal, where no rules were asked for.
+    pub(super) identities: Vec<IdentityRow>,
+    /// Ids of the rules that are experimental: their findings do not count for `--fail-on`.
+    pub(super) experimental: BTreeSet<String>,
+}
+
+/// Lists what is to be read. Comes before output files are opened, so that none of them is listed.
+pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
+    let inventory = read.inventory.iter().map(|path| path.display().to_string());
+    let paths: Vec<String> = read.paths.iter().cloned().chain(inventory).collect();
+    source::list(&paths).map_err(|error| RunError::usage(error.to_string()))
+}
+
+/// A runtime for what is async.
+///
+/// # Errors
+///
+/// [`RunError::Internal`] where the machine gives no threads.
+pub(super) fn runtime(threads: usize) -> Result<Runtime, RunError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::internal("cannot start threads", error))
+}
+
+/// Checks the rules, reads, runs them, and shows progress meanwhile.
+pub(super) fn execute(
+    request: &Request,
+    listing: Listing,
+    progress: ProgressChoice,
+    outputs: &mut Outputs,
+) -> Result<Scan, RunError> {
+    let threads = request.read.threads.map_or_else(available_threads, NonZeroUsize::get);
+    let runtime = runtime(threads)?;
+    let config = config(request.read.config.as_deref())?;
+    let library = library(&runtime, request, &config)?;
+    let rules = match &request.rules {
+        Some(wanted) => library.select(&selection(wanted))?,
+        None => Vec::new(),
+    };
+    let exceptions = Exceptions::new(config.expected, &library)?;
+    let experimental =
+        rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
+    let experimental = experimental.collect();
+    let cancel = Arc::new(Cancel::default());
+    watch_signals(&runtime, &cancel)?;
+    let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
+    let progress = Progress::new(progress, total_bytes);
+    let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
+    let ran = run(request, listing, (rules, exceptions), &runtime, (&machine, &progress, &cancel, outputs));
+    progress.finish();
+    let Analysis { findings, coverage, identities, rejected } = ran?;
+    show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
+    Ok(Scan { findings, coverage, identities, experimental })
+}
+
+/// How much of the machine to use.
+struct Machine {
+    threads: usize,
+    memory_bytes: usize,
+}
+
+fn run(
+    request: &Request,
+    listing: Listing,
+    (rules, exceptions): (Vec<&Rule>, Exceptions),
+    runtime: &Runtime,
+    (machine, progress, cancel, outputs): (&Machine, &Progress, &Cancel, &mut Outputs),
+) -> Result<Analysis, RunError> {
+    let options = pipeline::ReadOptions {
+        since: request.read.since,
+        until: request.read.until,
+        memory_limit_bytes: machine.memory_bytes,
+        threads: machine.threads,
+        ..pipeline::ReadOptions::default()
+    };
+    let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
+    let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
+    let questions = Questions {
+        identities: request.rules.is_none(),
+        rules,
+        exceptions,
+        memory_limit_bytes: machine.memory_bytes,
+        threads: machine.threads,
+    };
+    runtime.block_on(pipeline::analyse(loaded, questions, progress, cancel))
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// What was asked for, else half of the machine's memory.
+fn memory_limit(read: &ReadOptions) -> usize {
+    let bytes = read.memory_limit.unwrap_or_else(|| machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// The machine's memory in bytes, as Linux says it.
+fn machine_memory() -> Option<u64> {
+    let text = std::fs::read("/proc/meminfo").ok()?;
+    let text = String::from_utf8(text).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+fn config(path: Option<&Path>) -> Result<Config, RunError> {
+    path.map_or_else(|| Ok(Config::default()), Config::read)
+}
+
+/// The rules, all of them checked, with what the configuration says of them.
+fn library(runtime: &Runtime, request: &Request, config: &Config) -> Result<Library, RunError> {
+    let folders = request.rules.as_ref().map(|rules| rules.folders.as_slice()).unwrap_or_default();
+    let mut library = runtime.block_on(rule::check::load(folders))?;
+    library.configure(&config.rules)?;
+    Ok(library)
+}
+
+fn selection(wanted: &RuleSelection) -> Selection {
+    Selection {
+        profiles: wanted.profiles.iter().copied().filter(|profile| *profile != Profile::Core).collect(),
+        only: wanted.only.clone(),
+        enable: wanted.enable.clone(),
+        disable: wanted.disable.clone(),
+    }
+}
+
+/// Asks the run to end when a signal says so. A second signal ends it at once.
+fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<(), RunError> {
+    let _context = runtime.enter();
+    for (kind, code) in
+        [(SignalKind::interrupt(), ExitCode::Interrupted), (SignalKind::terminate(), ExitCode::Terminated)]
+    {
+        let mut signals = signal(kind).map_err(|error| RunError::internal("cannot listen for signals", error))?;
+        let cancel = Arc::clone(cancel);
+        runtime.spawn(async move {
+            let mut asked = false;
+            while signals.recv().await.is_some() {
+                if asked {
+                    exit_now(code);
+                }
+                asked = true;
+                cancel.cancel(code);
+            }
+        });
+    }
+    Ok(())
+}
+
+#[expect(clippy::exit, reason = "asked twice to end: what is under way is given up, temporary files stay")]
+fn exit_now(code: ExitCode) {
+    std::process::exit(code as i32);
+}
+
+/// Names the first rejected records on standard error, and says where the others are.
+fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: bool) {
+    let mut err = io::stderr().lock();
+    let mut say = |line: String| writeln!(err, "{line}").unwrap_or_default();
+    for record in rejected.iter().take(REJECTED_SHOWN) {
+        let detail = record.detail.as_deref().map_or_else(String::new, |detail| format!(": {}", Escaped(detail)));
+        let number = record.record.map_or_else(String::new, |number| format!(", record {number}"));
+        say(format!(
+            "rejected: {} at byte {}{number}: {}{detail}",
+            Escaped(&record.object),
+            record.offset,
+            Escaped(&record.reason)
+        ));
+    }
+    let all = coverage.records.rejected + coverage.conflicting_duplicates;
+    let shown = u64::try_from(rejected.len().min(REJECTED_SHOWN)).unwrap_or(0);
+    if all > shown && !has_quarantine {
+        say(format!("rejected: {} more; --quarantine FILE keeps all of them", all - shown));
+    }
+    for failed in &coverage.failed {
+        say(format!("unreadable: {}", Escaped(&failed.reason)));
+    }
+}
+
+impl Watch for Progress {
+    fn read(&self, stored_bytes: u64) {
+        self.add(stored_bytes);
+    }
+
+    fn decoded(&self, records: u64, rejected: u64) {
+        self.note(records, records.saturating_sub(rejected), rejected);
+    }
+
+    fn stage(&self, name: &str) {
+        self.stage_is(name);
+    }
+}

@@ -1,0 +1,149 @@
+//! Over what was read: the session with its tables, the rules, their findings, the identities.
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+
+use super::{Cancel, Loaded, Quarantined, Watch, identities};
+use crate::coverage::Coverage;
+use crate::error::RunError;
+use crate::event::vocabulary::Stream;
+use crate::finding::Finding;
+use crate::finding::exceptions::Exceptions;
+use crate::finding::fold::{self, Folder, Identities};
+use crate::lake::Streams;
+use crate::report::IdentityRow;
+use crate::rule::Rule;
+use crate::rule::params;
+use crate::rule::run::{self, Evaluability};
+use crate::sql::session::{self, SessionOptions};
+use crate::sql::tables::{self, EventTable, StreamTables};
+
+/// How often a running query looks whether the run was interrupted.
+const CANCEL_POLL: Duration = Duration::from_millis(100);
+
+/// Share of the memory limit for queries: what decoded events in memory leave is half, and half
+/// of that is for what the engine does not account for.
+const QUERY_SHARE: usize = 4;
+
+/// What the rules found, and what was read.
+#[derive(Debug)]
+pub struct Analysis {
+    /// In the order of reports.
+    pub findings: Vec<Finding>,
+    /// Complete: what was read, and which rules ran.
+    pub coverage: Coverage,
+    /// Every principal, where asked for.
+    pub identities: Vec<IdentityRow>,
+    /// The first rejected records.
+    pub rejected: Vec<Quarantined>,
+}
+
+/// What to do with what was read.
+#[derive(Debug)]
+pub struct Questions<'q> {
+    /// The rules to run.
+    pub rules: Vec<&'q Rule>,
+    /// What is expected, and so hidden.
+    pub exceptions: Exceptions,
+    /// Whether to list the identities.
+    pub identities: bool,
+    /// Memory for the whole run, in bytes.
+    pub memory_limit_bytes: usize,
+    /// Threads for queries.
+    pub threads: usize,
+}
+
+/// Runs the rules over what was read.
+///
+/// # Errors
+///
+/// [`RunError::Rule`] for a rule whose query does not plan, [`RunError::Internal`] for one that
+/// fails later, [`RunError::Interrupted`].
+pub async fn analyse(
+    loaded: Loaded,
+    questions: Questions<'_>,
+    watch: &dyn Watch,
+    cancel: &Cancel,
+) -> Result<Analysis, RunError> {
+    let Loaded { streams, classifier, mut coverage, rejected } = loaded;
+    let Questions { rules, mut exceptions, identities: wants_identities, memory_limit_bytes, threads } = questions;
+    let ctx = session::build(&SessionOptions {
+        memory_bytes: memory_limit_bytes / QUERY_SHARE,
+        threads,
+        temp_dir: None,
+    })?;
+    tables::register_events(&ctx, stream_tables(&streams)).await?;
+    let side_tables = classifier.side_tables();
+    let side_tables = side_tables.map_err(|error| RunError::internal("cannot list the identities", error))?;
+    let known = side_tables.iter().filter(|(name, _)| *name == "identities").map(|(_, batch)| batch.clone());
+    let known = Identities::read(&known.collect::<Vec<_>>())?;
+    let mut given = side_tables;
+    given.push(("coverage", tables::coverage_table(&coverage.sources)?));
+    given.push(("expected", exceptions.table()?));
+    let filled = tables::register_side_tables(&ctx, given)?;
+
+    let mut findings = Vec::new();
+    for rule in rules {
+        match run::evaluability(rule, &coverage.sources, &filled) {
+            Evaluability::Not(reason) => {
+                coverage.rules.not_evaluable.push(reason);
+                continue;
+            }
+            Evaluability::Partial(reason) => coverage.rules.partial.push(reason),
+            Evaluability::Full => {}
+        }
+        watch.stage(&rule.head.id);
+        let mut folder = Folder::new(rule, &known, &mut exceptions);
+        interruptible(cancel, fold_rule(&ctx, rule, &mut folder)).await?;
+        findings.extend(folder.finish());
+        coverage.rules.run.push(rule.head.id.clone());
+    }
+    fold::sort(&mut findings);
+    coverage.exceptions = exceptions.coverage();
+    let identities = if wants_identities {
+        interruptible(cancel, identities::rows(&ctx, &classifier)).await?
+    } else {
+        Vec::new()
+    };
+    Ok(Analysis { findings, coverage, identities, rejected })
+}
+
+async fn fold_rule(
+    ctx: &datafusion::prelude::SessionContext,
+    rule: &Rule,
+    folder: &mut Folder<'_>,
+) -> Result<(), RunError> {
+    let mut evidence = run::stream(ctx, rule, &params::values(rule)).await?;
+    while let Some(batch) = evidence.try_next().await.map_err(|error| run::failed(rule, error))? {
+        folder.push(&batch)?;
+    }
+    Ok(())
+}
+
+/// Waits for `work`, unless the run is interrupted first.
+async fn interruptible<T>(cancel: &Cancel, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = tokio::time::sleep(CANCEL_POLL) => cancel.check()?,
+        }
+    }
+}
+
+/// The streams as tables. Batches are shared, not copied.
+fn stream_tables(streams: &Streams) -> StreamTables {
+    let of = |stream: Stream| match streams {
+        Streams::Memory(batches) => EventTable::Memory(batches.get(stream as usize).cloned().unwrap_or_default()),
+        Streams::Files { files, .. } => {
+            EventTable::Parquet(files.get(stream as usize).cloned().flatten().into_iter().collect())
+        }
+    };
+    StreamTables {
+        dbmi: of(Stream::Dbmi),
+        adac: of(Stream::Adac),
+        other: of(Stream::Other),
+        unattributed: of(Stream::Unattributed),
+    }
+}

@@ -1,5 +1,9 @@
 //! Findings: evidence of one rule, folded.
 
+pub mod exceptions;
+pub mod fingerprint;
+pub mod fold;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The one DataFusion session: how it is made, and which tables and views stand in it.
+//! The one `DataFusion` session: how it is made, and which tables and views stand in it.
 
 pub mod session;
 pub mod tables;

@@ -92,10 +92,9 @@ impl Problems<'_> {
     /// What the planner said, as it is.
     fn planner(&mut self, error: &DataFusionError) {
         for error in error.iter() {
-            let message = match error {
-                // Its place stands in front, its Rust name says nothing to an author.
-                DataFusionError::SQL(cause, _) => cause.to_string().replace("sql parser error: ", ""),
-                error => error.strip_backtrace(),
+            let message = match error.find_root() {
+                DataFusionError::SQL(cause, _) => parser_message(&cause.to_string()),
+                _ => error.strip_backtrace(),
             };
             self.at(place_of_error(error), message);
         }
@@ -282,6 +281,12 @@ fn place_of_error(error: &DataFusionError) -> Option<(usize, usize)> {
     let (line, rest) = place.split_once(", Column: ")?;
     let column: String = rest.chars().take_while(char::is_ascii_digit).collect();
     Some((line.parse().ok()?, column.parse().ok()?))
+}
+
+/// What the parser said, without its own name and without the place, which stands in front.
+fn parser_message(message: &str) -> String {
+    let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
+    message.rsplit_once(" at Line: ").map_or(message, |(message, _)| message).to_owned()
 }
 
 /// The first place of a word in the query, outside of comments that fill a line.

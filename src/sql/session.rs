@@ -12,7 +12,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
 use crate::error::RunError;
 
-/// Rows in a batch between operators. DataFusion's own default, named so that nothing of ours
+/// Rows in a batch between operators. `DataFusion`'s own default, named so that nothing of ours
 /// depends on it silently.
 const BATCH_ROWS: usize = 8192;
 

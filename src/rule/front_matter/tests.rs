@@ -166,10 +166,10 @@ fn prose_must_be_whole_in_order_and_not_empty() {
 
 #[test]
 fn a_file_without_head_or_query_is_refused() {
-    let query_at = FILE.find("SELECT").unwrap();
+    let (head_and_prose, _) = FILE.split_once("SELECT").unwrap();
 
     let without_head = parse(NAME, "SELECT 1", None).unwrap_err();
-    let without_query = parse(NAME, &FILE[..query_at], None).unwrap_err();
+    let without_query = parse(NAME, head_and_prose, None).unwrap_err();
 
     assert_eq!(without_head[0].line, Some(1));
     assert!(without_query[0].message.starts_with("there is no query"), "{without_query:?}");

@@ -39,6 +39,18 @@ async fn parameters_are_bound_as_values() {
 }
 
 #[tokio::test]
+async fn text_parameters_compare_with_dictionary_columns() {
+    let rows = [json!({"event_uid": "a", "src_ip": "10.0.0.1"}), json!({"event_uid": "b", "src_ip": "10.0.0.2"})];
+    let ctx = fixture::session(&rows, Vec::new()).await;
+    let rule = with_query("SELECT * FROM events WHERE src_ip = $source OR src_ip IN ($source)");
+    let params = Params::from([("source".to_owned(), ScalarValue::from("10.0.0.2"))]);
+
+    let batches = run(&ctx, &rule, &params).await.unwrap();
+
+    assert_eq!(texts(&batches, "event_uid"), [Some("b".to_owned())]);
+}
+
+#[tokio::test]
 async fn only_the_needed_columns_are_returned() {
     let ctx = fixture::session(&[json!({"stream": "dbmi", "source": "storage", "bytes_out": 9})], Vec::new()).await;
     let rule = rule();

@@ -1,0 +1,380 @@
+//! Folds the evidence of a rule into findings.
+
+mod columns;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use arrow::array::{Array as _, AsArray as _};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type};
+use arrow::record_batch::RecordBatch;
+
+use crate::error::RunError;
+use crate::event::vocabulary::{IdentityKind, Stream};
+use crate::finding::exceptions::{Candidate, Exceptions};
+use crate::finding::fingerprint;
+use crate::finding::{EvidenceRow, Finding};
+use crate::rule::{Rule, Severity, Subject};
+use crate::time::UtcMicros;
+
+use columns::{Columns, Evidence};
+
+/// How many events a finding shows.
+pub const MAX_EVIDENCE: usize = 20;
+
+/// How many distinct values of a `details` column a finding shows.
+pub const MAX_DETAILS: usize = 10;
+
+/// Evidence whose identity is decided with less than this counts one step milder.
+pub const SURE: f32 = 0.7;
+
+/// What is known of an identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    /// Its stream.
+    pub stream: Stream,
+    /// Its kind.
+    pub kind: IdentityKind,
+    /// 0 to 1.
+    pub confidence: f32,
+    /// Its name.
+    pub name: Option<String>,
+    /// Workspace that it belongs to.
+    pub workspace_rid: Option<String>,
+}
+
+/// Identities by object id.
+#[derive(Debug, Clone, Default)]
+pub struct Identities(HashMap<String, Identity>);
+
+impl Identities {
+    /// Reads batches of the side table `identities`. Rows without an object id cannot be looked up
+    /// and are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Internal`] for a table that is not of the contract.
+    pub fn read(table: &[RecordBatch]) -> Result<Self, RunError> {
+        let mut identities = HashMap::new();
+        for batch in table {
+            let text = |name: &str| Ok::<_, RunError>(column(batch, name, &DataType::Utf8)?.as_string::<i32>().clone());
+            let (ids, streams, kinds) = (text("principal_id")?, text("stream")?, text("identity_kind")?);
+            let (names, workspaces) = (text("name")?, text("workspace_rid")?);
+            let confidences = column(batch, "confidence", &DataType::Float32)?;
+            let confidences = confidences.as_primitive::<Float32Type>();
+            for (n, id) in ids.iter().enumerate().filter_map(|(n, id)| Some((n, id?))) {
+                let identity = Identity {
+                    stream: columns::text(&streams, n).and_then(Stream::from_word).unwrap_or(Stream::Other),
+                    kind: columns::text(&kinds, n).and_then(IdentityKind::from_word).unwrap_or(IdentityKind::Unknown),
+                    confidence: if confidences.is_valid(n) { confidences.value(n) } else { 0.0 },
+                    name: columns::text(&names, n).map(str::to_owned),
+                    workspace_rid: columns::text(&workspaces, n).map(str::to_owned),
+                };
+                identities.insert(id.to_owned(), identity);
+            }
+        }
+        Ok(Self(identities))
+    }
+
+    /// What is known of an object id, folded.
+    pub fn get(&self, object_id: &str) -> Option<&Identity> {
+        self.0.get(object_id)
+    }
+}
+
+fn column(batch: &RecordBatch, name: &str, data_type: &DataType) -> Result<arrow::array::ArrayRef, RunError> {
+    let Some(column) = batch.column_by_name(name) else {
+        return Err(RunError::Internal { message: format!("evidence lacks its column {name}"), source: None });
+    };
+    cast(column, data_type).map_err(|error| RunError::internal(format!("cannot read the column {name}"), error))
+}
+
+/// Folds the evidence of one rule. Batches and rows may come in any order: the findings are the
+/// same.
+#[derive(Debug)]
+pub struct Folder<'r> {
+    rule: &'r Rule,
+    identities: &'r Identities,
+    exceptions: &'r mut Exceptions,
+    /// By the encoded values of the `group_by` columns.
+    groups: BTreeMap<Vec<u8>, Group>,
+    hidden_events: HashSet<u128>,
+    hidden_groups: BTreeSet<Vec<u8>>,
+}
+
+/// What is known of one finding so far.
+#[derive(Debug)]
+struct Group {
+    first: First,
+    last_seen: UtcMicros,
+    severity: Severity,
+    confidence: f32,
+    /// Distinct events, by uid.
+    events: HashSet<u128>,
+    evidence: BTreeMap<(UtcMicros, String), EvidenceRow>,
+    details: Vec<BTreeSet<String>>,
+}
+
+/// What a finding takes from its earliest evidence. The order is that by which the earliest is
+/// chosen; after time and uid it only serves to choose the same row every time.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct First {
+    time: UtcMicros,
+    uid: String,
+    principal_id: Option<String>,
+    principal_name: Option<String>,
+    actor_id: Option<String>,
+    workspace_rid: Option<String>,
+    target_id: Option<String>,
+    target_name: Option<String>,
+    stream: Stream,
+    identity_kind: IdentityKind,
+}
+
+/// Whom a row is about.
+struct About<'e> {
+    id: Option<&'e str>,
+    name: Option<&'e str>,
+    workspace_rid: Option<&'e str>,
+    stream: Stream,
+    kind: IdentityKind,
+    confidence: f32,
+}
+
+impl<'r> Folder<'r> {
+    /// A folder for one rule's evidence. `identities` tells who an assignee is.
+    pub fn new(rule: &'r Rule, identities: &'r Identities, exceptions: &'r mut Exceptions) -> Self {
+        exceptions.begin(&rule.head.id);
+        let (groups, hidden_events, hidden_groups) = Default::default();
+        Self { rule, identities, exceptions, groups, hidden_events, hidden_groups }
+    }
+
+    /// Adds a batch of what [`rule::run`](crate::rule::run) returns.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Rule`] when the rule's query returned what is no evidence: no time, no uid, a
+    /// uid that is not an event's, a severity that is none. [`RunError::Internal`] when a column is
+    /// missing.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<(), RunError> {
+        let columns = Columns::of(batch, self.rule)?;
+        let mut key = Vec::new();
+        for row in 0..batch.num_rows() {
+            let evidence = columns.row(row).map_err(|message| self.wrong(&message))?;
+            key.clear();
+            fingerprint::encode(columns.group_by(row), &mut key);
+            let about = About::of(&evidence, self.rule.head.subject, self.identities);
+            let candidate = Candidate {
+                principal_id: about.id,
+                target_id: evidence.target_id,
+                op_class: evidence.op_class,
+                time: evidence.time,
+            };
+            if self.exceptions.hides(&self.rule.head.id, &candidate) {
+                self.hidden_events.insert(uid_number(evidence.uid));
+                if !self.hidden_groups.contains(&key) {
+                    self.hidden_groups.insert(key.clone());
+                }
+                continue;
+            }
+            let severity = self.rule.severity(evidence.severity);
+            let severity = if about.confidence < SURE { severity.lowered() } else { severity };
+            if let Some(group) = self.groups.get_mut(&key) {
+                group.add(&evidence, &about, severity);
+            } else {
+                let group = Group::new(&evidence, &about, severity, self.rule.head.details.len());
+                self.groups.insert(key.clone(), group);
+            }
+            if let Some(group) = self.groups.get_mut(&key) {
+                group.add_details(columns.details(row));
+            }
+        }
+        Ok(())
+    }
+
+    /// The findings, in the order of reports.
+    pub fn finish(self) -> Vec<Finding> {
+        let Self { rule, groups, exceptions, hidden_events, hidden_groups, .. } = self;
+        let nothing_left = hidden_groups.iter().filter(|key| !groups.contains_key(*key)).count();
+        let as_count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        exceptions.count(as_count(hidden_events.len()), as_count(nothing_left));
+        let mut findings: Vec<Finding> =
+            groups.into_iter().map(|(key, group)| group.finding(rule, fingerprint::of(&rule.head.id, &key))).collect();
+        sort(&mut findings);
+        findings
+    }
+
+    fn wrong(&self, message: &str) -> RunError {
+        RunError::Rule { message: format!("{}: {}: {message}", self.rule.file, self.rule.head.id) }
+    }
+}
+
+impl<'e> About<'e> {
+    /// The identity that evidence is about, as far as it is known.
+    fn of(evidence: &Evidence<'e>, subject: Subject, identities: &'e Identities) -> Self {
+        let id = match subject {
+            Subject::Principal => evidence.principal_id,
+            Subject::Assignee => evidence.assignee_id,
+        };
+        let known = id.and_then(|id| identities.get(id));
+        let known_name = known.and_then(|known| known.name.as_deref());
+        match subject {
+            Subject::Principal => Self {
+                id,
+                name: evidence.principal_name.or(known_name),
+                workspace_rid: evidence.workspace_rid,
+                stream: evidence.stream,
+                kind: evidence.identity_kind,
+                confidence: evidence.confidence,
+            },
+            // The event's own columns tell of the one that acted, so what is not known is not said.
+            Subject::Assignee => Self {
+                id,
+                name: known_name,
+                workspace_rid: known.and_then(|known| known.workspace_rid.as_deref()),
+                stream: known.map_or(Stream::Other, |known| known.stream),
+                kind: known.map_or(IdentityKind::Unknown, |known| known.kind),
+                confidence: known.map_or(0.0, |known| known.confidence),
+            },
+        }
+    }
+}
+
+impl Group {
+    fn new(evidence: &Evidence<'_>, about: &About<'_>, severity: Severity, details: usize) -> Self {
+        let mut group = Self {
+            first: First::new(evidence, about),
+            last_seen: evidence.time,
+            severity,
+            confidence: about.confidence,
+            events: HashSet::new(),
+            evidence: BTreeMap::new(),
+            details: vec![BTreeSet::new(); details],
+        };
+        group.add(evidence, about, severity);
+        group
+    }
+
+    fn add(&mut self, evidence: &Evidence<'_>, about: &About<'_>, severity: Severity) {
+        if (evidence.time, evidence.uid) <= (self.first.time, self.first.uid.as_str()) {
+            let first = First::new(evidence, about);
+            if first < self.first {
+                self.first = first;
+            }
+        }
+        self.last_seen = self.last_seen.max(evidence.time);
+        self.severity = self.severity.max(severity);
+        self.confidence = self.confidence.min(about.confidence);
+        self.events.insert(uid_number(evidence.uid));
+        self.add_evidence(evidence);
+    }
+
+    /// Keeps an event if it is among the earliest.
+    fn add_evidence(&mut self, evidence: &Evidence<'_>) {
+        let is_later =
+            |((time, uid), _): (&(UtcMicros, String), _)| (*time, uid.as_str()) < (evidence.time, evidence.uid);
+        if self.evidence.len() >= MAX_EVIDENCE && self.evidence.last_key_value().is_some_and(is_later) {
+            return;
+        }
+        let row = EvidenceRow {
+            event_uid: evidence.uid.to_owned(),
+            time: evidence.time,
+            operation: evidence.operation.to_owned(),
+            object: evidence.object.to_owned(),
+            offset: evidence.offset,
+            length: evidence.length,
+        };
+        let kept = self.evidence.entry((evidence.time, evidence.uid.to_owned())).or_insert_with(|| row.clone());
+        // A query may name the operation of one event differently in two rows.
+        if row.operation < kept.operation {
+            *kept = row;
+        }
+        if self.evidence.len() > MAX_EVIDENCE {
+            self.evidence.pop_last();
+        }
+    }
+
+    fn add_details<'v>(&mut self, values: impl Iterator<Item = Option<&'v str>>) {
+        for (kept, value) in self.details.iter_mut().zip(values) {
+            let Some(value) = value else { continue };
+            let is_full = kept.len() >= MAX_DETAILS;
+            if kept.contains(value) || (is_full && kept.last().is_some_and(|last| last.as_str() < value)) {
+                continue;
+            }
+            kept.insert(value.to_owned());
+            if is_full {
+                kept.pop_last();
+            }
+        }
+    }
+
+    fn finding(self, rule: &Rule, fingerprint: String) -> Finding {
+        let head = &rule.head;
+        let details = head.details.iter().cloned().zip(self.details.into_iter().map(|kept| kept.into_iter().collect()));
+        Finding {
+            rule_id: head.id.clone(),
+            title: head.title.clone(),
+            severity: self.severity,
+            direction: head.direction,
+            stream: self.first.stream,
+            identity_kind: self.first.identity_kind,
+            confidence: self.confidence,
+            principal_id: self.first.principal_id,
+            principal_name: self.first.principal_name,
+            actor_id: self.first.actor_id,
+            workspace_rid: self.first.workspace_rid,
+            target_id: self.first.target_id,
+            target_name: self.first.target_name,
+            first_seen: self.first.time,
+            last_seen: self.last_seen,
+            events: u64::try_from(self.events.len()).unwrap_or(u64::MAX),
+            evidence: self.evidence.into_values().collect(),
+            details: details.collect(),
+            attack: head.attack.clone(),
+            fingerprint,
+        }
+    }
+}
+
+impl First {
+    fn new(evidence: &Evidence<'_>, about: &About<'_>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            time: evidence.time,
+            uid: evidence.uid.to_owned(),
+            principal_id: owned(about.id),
+            principal_name: owned(about.name),
+            actor_id: owned(evidence.principal_id),
+            workspace_rid: owned(about.workspace_rid),
+            target_id: owned(evidence.target_id),
+            target_name: owned(evidence.target_name),
+            stream: about.stream,
+            identity_kind: about.kind,
+        }
+    }
+}
+
+/// Puts findings in the order of reports: the worst first, then by rule, first time, fingerprint.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.rule_id.cmp(&b.rule_id))
+            .then_with(|| a.first_seen.cmp(&b.first_seen))
+            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
+}
+
+/// An event's uid in 16 bytes. What is not 32 hex digits is hashed.
+fn uid_number(uid: &str) -> u128 {
+    if uid.len() == 32
+        && let Ok(number) = u128::from_str_radix(uid, 16)
+    {
+        return number;
+    }
+    let hash = blake3::hash(uid.as_bytes());
+    hash.as_bytes().first_chunk().copied().map_or(0, u128::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,11 @@ impl Classifier {
         Err(ArrowError::NotYetImplemented(String::new()))
     }
 
+    /// x
+    pub fn identities(&self) -> Vec<KnownIdentity> {
+        Vec::new()
+    }
+
     /// The side tables `identities`, `workspaces`, `connectors`, `governed`, each as one batch.
     ///
     /// # Errors
@@ -118,4 +123,17 @@ impl Classifier {
     pub fn side_tables(&self) -> Result<Vec<(&'static str, RecordBatch)>, ArrowError> {
         Ok(Vec::new())
     }
+}
+
+/// x
+#[derive(Debug)]
+pub struct KnownIdentity {
+    /// x
+    pub principal_id: Option<String>,
+    /// x
+    pub app_id: Option<String>,
+    /// x
+    pub name: Option<String>,
+    /// x
+    pub verdict: Verdict,
 }

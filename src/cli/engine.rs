@@ -83,7 +83,7 @@ pub(super) fn execute(
     let config = config(request.read.config.as_deref())?;
     let library = library(&runtime, request, &config)?;
     let rules = match &request.rules {
-        Some(wanted) => library.select(&selection(wanted))?,
+        Some(wanted) => library.select(&selection(wanted, config.profile))?,
         None => Vec::new(),
     };
     let exceptions = Exceptions::new(config.expected, &library)?;
@@ -154,7 +154,11 @@ fn machine_memory() -> Option<u64> {
 }
 
 fn config(path: Option<&Path>) -> Result<Config, RunError> {
-    path.map_or_else(|| Ok(Config::default()), Config::read)
+    let Some(path) = path else { return Ok(Config::default()) };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| RunError::usage(format!("cannot read {name}: {error}")))?;
+    Config::parse(&name, &text)
 }
 
 /// The rules, all of them checked, with what the configuration says of them.
@@ -165,9 +169,9 @@ fn library(runtime: &Runtime, request: &Request, config: &Config) -> Result<Libr
     Ok(library)
 }
 
-fn selection(wanted: &RuleSelection) -> Selection {
+fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
     Selection {
-        profiles: wanted.profiles.iter().copied().filter(|profile| *profile != Profile::Core).collect(),
+        profiles: wanted.profiles.iter().copied().chain(configured).collect(),
         only: wanted.only.clone(),
         enable: wanted.enable.clone(),
         disable: wanted.disable.clone(),

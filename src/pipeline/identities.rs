@@ -42,9 +42,9 @@ pub(super) async fn rows(ctx: &SessionContext, classifier: &Classifier) -> Resul
         add(batch, &mut rows).map_err(|error| RunError::internal("cannot list the identities", error))?;
     }
     for known in classifier.identities() {
-        let key = (known.principal_id.clone(), None, None, known.verdict.stream, known.verdict.kind);
+        let key = (known.principal_id.map(str::to_owned), None, None, known.verdict.stream, known.verdict.kind);
         let row = rows.entry(key).or_insert_with(|| IdentityRow {
-            principal_id: known.principal_id.clone(),
+            principal_id: known.principal_id.map(str::to_owned),
             app_id: None,
             name: None,
             stream: known.verdict.stream,
@@ -58,8 +58,8 @@ pub(super) async fn rows(ctx: &SessionContext, classifier: &Classifier) -> Resul
             events: 0,
             op_classes: BTreeMap::new(),
         });
-        row.app_id = row.app_id.take().or_else(|| known.app_id.clone());
-        row.name = known.name.clone().or_else(|| row.name.take());
+        row.app_id = row.app_id.take().or_else(|| known.app_id.map(str::to_owned));
+        row.name = known.name.map(str::to_owned).or_else(|| row.name.take());
         row.arm_id = known.verdict.arm_id.clone().or_else(|| row.arm_id.take());
         // A key in a SAS lowers the confidence of an event, not of the principal.
         row.confidence = known.verdict.confidence;

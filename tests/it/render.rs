@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 /// An export form that the tenant's Activity and sign-in records are rendered in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// JSON Lines of a storage archive.
     Archive,
     /// `{"records":[…]}` messages, one a line.
@@ -19,11 +19,11 @@ pub enum Form {
 }
 
 impl Form {
-    pub const ALL: [Self; 5] = [Self::Archive, Self::EventHub, Self::Rest, Self::LogAnalytics, Self::Capture];
+    pub(crate) const ALL: [Self; 5] = [Self::Archive, Self::EventHub, Self::Rest, Self::LogAnalytics, Self::Capture];
 }
 
 /// Renders records of one source as one file; returns its ending and its bytes.
-pub fn render(form: Form, records: &[Value]) -> (&'static str, Vec<u8>) {
+pub(crate) fn render(form: Form, records: &[Value]) -> (&'static str, Vec<u8>) {
     match form {
         Form::Archive => ("json", lines(records.iter().map(Value::to_string))),
         Form::EventHub => ("json", lines(messages(records).iter().map(Value::to_string))),

@@ -16,12 +16,12 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// The project's own folder.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A folder with these files, relative name and content.
-pub fn folder<N: AsRef<str>, C: AsRef<[u8]>>(files: &[(N, C)]) -> TempDir {
+pub(crate) fn folder<N: AsRef<str>, C: AsRef<[u8]>>(files: &[(N, C)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, content) in files {
         let path = folder.path().join(name.as_ref());
@@ -32,12 +32,12 @@ pub fn folder<N: AsRef<str>, C: AsRef<[u8]>>(files: &[(N, C)]) -> TempDir {
 }
 
 /// Reads everything under `path` with default options.
-pub fn read(path: &Path) -> Loaded {
+pub(crate) fn read(path: &Path) -> Loaded {
     read_with(path, &ReadOptions::default())
 }
 
 /// Reads with these options; counts must add up whatever was read.
-pub fn read_with(path: &Path, options: &ReadOptions) -> Loaded {
+pub(crate) fn read_with(path: &Path, options: &ReadOptions) -> Loaded {
     let listing = source::list(&[path.to_str().unwrap().to_owned()]).unwrap();
     let mut quarantine = Quarantine::new(None);
     let loaded = pipeline::read(listing, options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
@@ -46,18 +46,18 @@ pub fn read_with(path: &Path, options: &ReadOptions) -> Loaded {
 }
 
 /// The rules of the project, checked once for all tests.
-pub fn library() -> &'static Library {
+pub(crate) fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| runtime().block_on(rule::check::load(&[])).unwrap())
 }
 
 /// A runtime for what is async.
-pub fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Reads and runs all core rules.
-pub fn scan(path: &Path, options: &ReadOptions) -> Analysis {
+pub(crate) fn scan(path: &Path, options: &ReadOptions) -> Analysis {
     let library = library();
     let questions = Questions {
         rules: library.select(&Selection::default()).unwrap(),
@@ -71,13 +71,13 @@ pub fn scan(path: &Path, options: &ReadOptions) -> Analysis {
 }
 
 /// Reads one text as a file of its own.
-pub fn read_text(content: impl AsRef<[u8]>) -> Loaded {
+pub(crate) fn read_text(content: impl AsRef<[u8]>) -> Loaded {
     let folder = folder(&[("input", content)]);
     read(folder.path())
 }
 
 /// Holds that every record is accounted for.
-pub fn assert_adds_up(coverage: &Coverage) {
+pub(crate) fn assert_adds_up(coverage: &Coverage) {
     let records = coverage.records;
     assert_eq!(records.read, records.events + records.duplicates + records.skipped + records.rejected, "{records:?}");
     assert_eq!(records.skipped, coverage.skipped.values().sum::<u64>());
@@ -86,7 +86,7 @@ pub fn assert_adds_up(coverage: &Coverage) {
 }
 
 /// All batches of classified events.
-pub fn batches(loaded: &Loaded) -> Vec<&RecordBatch> {
+pub(crate) fn batches(loaded: &Loaded) -> Vec<&RecordBatch> {
     match &loaded.streams {
         Streams::Memory(streams) => streams.iter().flatten().collect(),
         Streams::Files { .. } => panic!("events went to disk"),
@@ -94,7 +94,7 @@ pub fn batches(loaded: &Loaded) -> Vec<&RecordBatch> {
 }
 
 /// The values of text columns, event by event, sorted.
-pub fn rows<const N: usize>(loaded: &Loaded, columns: [&str; N]) -> Vec<[Option<String>; N]> {
+pub(crate) fn rows<const N: usize>(loaded: &Loaded, columns: [&str; N]) -> Vec<[Option<String>; N]> {
     let mut rows = Vec::new();
     for batch in batches(loaded) {
         let views: Vec<TextView<'_>> = columns.iter().map(|name| text_column(batch, name).unwrap()).collect();
@@ -107,12 +107,12 @@ pub fn rows<const N: usize>(loaded: &Loaded, columns: [&str; N]) -> Vec<[Option<
 }
 
 /// The uids of all events, sorted.
-pub fn uids(loaded: &Loaded) -> Vec<String> {
+pub(crate) fn uids(loaded: &Loaded) -> Vec<String> {
     rows(loaded, ["event_uid"]).into_iter().map(|[uid]| uid.unwrap()).collect()
 }
 
 /// A folder of real exports beside the project, where it is there.
-pub fn real_logs() -> Option<PathBuf> {
+pub(crate) fn real_logs() -> Option<PathBuf> {
     let folder = root().join("../shared/real-logs");
     if folder.is_dir() {
         return Some(folder);

@@ -196,7 +196,11 @@ fn rules(criterion: &mut Criterion) {
     group.sample_size(10);
     // Loading is not measured: a batch is loaded before each run.
     group.bench_function("all over a million events", |bencher| {
-        bencher.iter_batched(|| load(folder.path()), |loaded| analyse(loaded, &library, &runtime), BatchSize::PerIteration);
+        bencher.iter_batched(
+            || load(folder.path()),
+            |loaded| analyse(loaded, &library, &runtime),
+            BatchSize::PerIteration,
+        );
     });
     group.finish();
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::cli::args::{IdentitiesArgs, ListFormat};
-use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::engine::{execute, list};
+use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::{Request, readability};
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};

@@ -150,8 +150,7 @@ fn check_rules(paths: &[PathBuf]) -> Result<CheckOutcome, RunError> {
 fn run_cases(paths: &[PathBuf]) -> Result<Vec<CaseOutcome>, RunError> {
     let runtime = runtime(1)?;
     runtime.block_on(async {
-        let library =
-            if paths.is_empty() { rule::check::load(&[]).await? } else { rule::check::read(paths).await? };
+        let library = if paths.is_empty() { rule::check::load(&[]).await? } else { rule::check::read(paths).await? };
         let mut outcomes = Vec::new();
         for rule in library.rules() {
             for outcome in case::run(rule).await? {

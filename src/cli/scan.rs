@@ -1,8 +1,8 @@
 //! `airside scan`: read, split, run the rules, print what was found.
 
 use crate::cli::args::ScanArgs;
-use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::engine::{execute, list};
+use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::{Request, Scan, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;

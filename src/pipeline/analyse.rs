@@ -68,11 +68,8 @@ pub async fn analyse(
 ) -> Result<Analysis, RunError> {
     let Loaded { streams, classifier, mut coverage, rejected } = loaded;
     let Questions { rules, mut exceptions, identities: wants_identities, memory_limit_bytes, threads } = questions;
-    let ctx = session::build(&SessionOptions {
-        memory_bytes: memory_limit_bytes / QUERY_SHARE,
-        threads,
-        temp_dir: None,
-    })?;
+    let ctx =
+        session::build(&SessionOptions { memory_bytes: memory_limit_bytes / QUERY_SHARE, threads, temp_dir: None })?;
     tables::register_events(&ctx, stream_tables(&streams)).await?;
     let side_tables = classifier.side_tables();
     let side_tables = side_tables.map_err(|error| RunError::internal("cannot list the identities", error))?;
@@ -101,11 +98,8 @@ pub async fn analyse(
     }
     fold::sort(&mut findings);
     coverage.exceptions = exceptions.coverage();
-    let identities = if wants_identities {
-        interruptible(cancel, identities::rows(&ctx, &classifier)).await?
-    } else {
-        Vec::new()
-    };
+    let identities =
+        if wants_identities { interruptible(cancel, identities::rows(&ctx, &classifier)).await? } else { Vec::new() };
     Ok(Analysis { findings, coverage, identities, rejected })
 }
 

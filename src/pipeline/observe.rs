@@ -6,15 +6,14 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use hashbrown::HashSet;
 
-use crate::event::vocabulary::{AuthType, LogSource, PrincipalVia, TokenKind};
+use crate::event::vocabulary::{AuthType, LogSource, TokenKind};
 use crate::identity::{Evidence, Observation};
 
 /// The columns that say who acted.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 10] = [
     "source",
     "token_kind",
     "auth_type",
-    "principal_via",
     "category",
     "principal_id",
     "app_id",
@@ -49,7 +48,6 @@ pub(super) fn observe(batch: &RecordBatch, evidence: &mut Evidence) -> Result<()
             source: next().and_then(LogSource::from_word).unwrap_or(LogSource::Activity),
             token_kind: next().and_then(TokenKind::from_word).unwrap_or(TokenKind::Unknown),
             auth_type: next().and_then(AuthType::from_word).unwrap_or(AuthType::Unknown),
-            principal_via: next().and_then(PrincipalVia::from_word).unwrap_or(PrincipalVia::None),
             category: next(),
             principal_id: next(),
             app_id: next(),

@@ -80,7 +80,8 @@ impl Tenant {
                 continue;
             };
             // The malformed line of the tenant has no other form.
-            records.extend(String::from_utf8(bytes).unwrap().lines().filter_map(|line| serde_json::from_str(line).ok()));
+            records
+                .extend(String::from_utf8(bytes).unwrap().lines().filter_map(|line| serde_json::from_str(line).ok()));
         }
         assert!(tenant.activity.len() > 20 && tenant.signins.len() > 5, "the tenant is not where it should be");
         tenant

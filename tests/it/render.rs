@@ -135,9 +135,8 @@ fn operation_id(record: &Value) -> String {
 
 /// A GUID made of a text: a plain hash (FNV-1a) is enough to be stable.
 fn derived_guid(text: &str) -> String {
-    let hash = |seed: u64| {
-        text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-    };
+    let hash =
+        |seed: u64| text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let (high, low) = (hash(0xcbf2_9ce4_8422_2325), hash(0x9e37_79b9_7f4a_7c15));
     format!(
         "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",

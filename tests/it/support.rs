@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use airside::coverage::Coverage;
-use airside::lake::{Streams, TextView, text_column};
 use airside::finding::exceptions::Exceptions;
+use airside::lake::{Streams, TextView, text_column};
 use airside::pipeline::{self, Analysis, Cancel, Loaded, Quarantine, Questions, ReadOptions, Unwatched};
 use airside::rule::load::{Library, Selection};
 use airside::{rule, source};

@@ -10,21 +10,21 @@ const TENANT: &str = "0a0a0a0a-1111-4222-8333-444444444444";
 const SUBSCRIPTION: &str = "5b5b5b5b-1111-4222-8333-555555555555";
 
 /// Numbers that look random and are the same in every run (xorshift64).
-pub struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
@@ -82,7 +82,7 @@ fn time(index: u64) -> String {
 }
 
 /// An Activity Log record, as its archive has it: about 2.4 KB.
-pub fn activity(index: u64, numbers: &mut Numbers, out: &mut String) {
+pub(crate) fn activity(index: u64, numbers: &mut Numbers, out: &mut String) {
     const OPERATIONS: [(&str, &str); 6] = [
         ("MICROSOFT.COMPUTE/VIRTUALMACHINES/WRITE", "MICROSOFT.COMPUTE/VIRTUALMACHINES/VM"),
         ("MICROSOFT.NETWORK/NETWORKINTERFACES/WRITE", "MICROSOFT.NETWORK/NETWORKINTERFACES/NIC"),
@@ -114,7 +114,7 @@ pub fn activity(index: u64, numbers: &mut Numbers, out: &mut String) {
 }
 
 /// A managed identity sign-in: about 1.6 KB.
-pub fn signin(index: u64, numbers: &mut Numbers, out: &mut String) {
+pub(crate) fn signin(index: u64, numbers: &mut Numbers, out: &mut String) {
     const AUDIENCES: [(&str, &str); 4] = [
         ("Azure Storage", "e406a681-f3d4-42a8-90b6-c2b029497af1"),
         ("Azure Monitor Control Service", "e933bd07-d2ee-4f1d-933c-3752b819567b"),
@@ -137,7 +137,7 @@ pub fn signin(index: u64, numbers: &mut Numbers, out: &mut String) {
 }
 
 /// A storage read: about 1.5 KB; two of three by OAuth, one by a user-delegation SAS.
-pub fn storage(index: u64, numbers: &mut Numbers, out: &mut String) {
+pub(crate) fn storage(index: u64, numbers: &mut Numbers, out: &mut String) {
     let (oid, _) = actor(numbers);
     let account = numbers.below(30);
     let (container, file) = (numbers.below(8), numbers.below(100_000));
@@ -166,7 +166,7 @@ pub fn storage(index: u64, numbers: &mut Numbers, out: &mut String) {
 }
 
 /// A Key Vault record: about 1.1 KB.
-pub fn key_vault(index: u64, numbers: &mut Numbers, out: &mut String) {
+pub(crate) fn key_vault(index: u64, numbers: &mut Numbers, out: &mut String) {
     let (oid, _) = actor(numbers);
     let vault = numbers.below(10);
     let secret = numbers.below(40);
@@ -183,7 +183,7 @@ pub fn key_vault(index: u64, numbers: &mut Numbers, out: &mut String) {
 }
 
 /// Writes a folder of `events` events, an hour's file a source, and returns its size in bytes.
-pub fn write_tenant(folder: &Path, events: u64) -> u64 {
+pub(crate) fn write_tenant(folder: &Path, events: u64) -> u64 {
     let mut numbers = Numbers::new(0x5eed);
     let mut bytes = 0;
     let mut line = String::new();

@@ -115,7 +115,9 @@ impl EventBuilder {
     pub fn append(&mut self, row: &Row<'_>, address: &Address<'_>, raw: impl FnOnce(&mut blake3::Hasher)) {
         self.rows += 1;
         for (store, column) in self.text.iter_mut().zip(TextColumn::ALL) {
-            store.push(row.get(*column));
+            // The one text column that is never null.
+            let absent = (*column == TextColumn::Operation).then_some("");
+            store.push(row.get(*column).or(absent));
         }
         let folded = Folded {
             correlation_id: self.current(TextColumn::CorrelationId),

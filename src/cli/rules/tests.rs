@@ -27,7 +27,7 @@ fn rule(id: &str, title: &str) -> Rule {
         sql: "--! id = \"x\"\n\n-- ## What it finds\n-- A secret\nSELECT *\nFROM dbmi\n-- the end\n".to_owned(),
         file: "queries/x.sql".to_owned(),
         cases: None,
-        settings: crate::rule::Settings::default(),
+        settings: Settings::default(),
     }
 }
 

@@ -1,6 +1,22 @@
 //! Cuts bytes into records and knows no field name.
+//!
+//! A [`Framer`] takes the bytes of one object in chunks that may end anywhere and gives the same
+//! records and rejected regions however they were split. Every verdict is therefore a function of
+//! the bytes from a position on, never of how many of them happen to be there.
+
+use std::ops::Range;
 
 use crate::json::Tape;
+
+mod avro;
+mod csv;
+mod encoding;
+mod json;
+
+use avro::AvroFramer;
+use csv::{CsvFramer, Header};
+use encoding::{Input, Window};
+use json::JsonFramer;
 
 /// Largest single record accepted, in bytes (16 MiB).
 ///
@@ -77,29 +93,198 @@ pub enum Framed<'f> {
     Rejected(Place, FrameReject),
 }
 
+/// What a container's framer found at the start of the bytes it was shown.
+#[derive(Debug)]
+enum Step {
+    /// It needs more bytes; at the end of the input: nothing is left.
+    Wait,
+    /// So many bytes belong to no record and to no rejected region.
+    Skip(usize),
+    /// So many bytes belong to a rejected region that goes on.
+    Lose(usize),
+    /// So many bytes are a record.
+    Record(usize),
+    /// So many bytes end a rejected region (or are one).
+    Reject(usize, FrameReject),
+    /// The message bodies of an Avro block hold something; no byte of the file is consumed.
+    Inner(Inner),
+    /// The whole object is no container after all.
+    Refuse(FrameReject),
+}
+
+/// A record or rejected region in the body of an Avro message.
+#[derive(Debug)]
+struct Inner {
+    /// File offset of the block.
+    block: u64,
+    /// Ordinal of the message and byte offset in its body.
+    in_block: (u64, u64),
+    length: u64,
+    /// Where it lies in the decompressed block, or why it is no record.
+    found: Found,
+}
+
+#[derive(Debug)]
+enum Found {
+    /// A record whose text lies there, in the input or in the Avro block.
+    Text(Range<usize>),
+    Rejected(FrameReject),
+}
+
+#[derive(Debug)]
+enum Container {
+    Undecided,
+    Json(JsonFramer),
+    Csv(CsvFramer),
+    Avro(Box<AvroFramer>),
+    /// One rejected region over the whole object; `None` once it was given.
+    Refused(Option<FrameReject>),
+}
+
+/// What [`detect`] says about the first bytes.
+#[derive(Debug)]
+enum Detected {
+    Wait,
+    Skip(usize),
+    Container(usize, Container),
+}
+
 /// Cuts the bytes of one object into records, whatever its container is.
+///
+/// JSON Lines, concatenated objects, a top-level array, the envelopes that Azure's exports use,
+/// CSV, and Avro files whose messages hold JSON; text may be UTF-8 or UTF-16 with a byte order
+/// mark. Frames come in input order.
 #[derive(Debug)]
 pub struct Framer {
     max_record_bytes: usize,
+    input: Input,
+    container: Container,
+    tape: Tape,
+    next_record: u64,
+    lost_from: Option<u64>,
 }
 
 impl Framer {
     /// Makes a framer for one object.
     pub fn new(max_record_bytes: usize) -> Self {
-        Self { max_record_bytes }
+        Self {
+            max_record_bytes,
+            input: Input::default(),
+            container: Container::Undecided,
+            tape: Tape::new(),
+            next_record: 0,
+            lost_from: None,
+        }
     }
 
     /// Takes the next bytes of the object. They may end anywhere.
-    pub fn push(&mut self, _chunk: &[u8]) {
-        self.max_record_bytes += 0;
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.input.push(chunk);
     }
 
     /// Says that there are no more bytes.
-    pub fn finish(&mut self) {}
+    pub fn finish(&mut self) {
+        self.input.finish();
+    }
 
     /// The next record or rejected region; `None` when more bytes are needed, or, after
     /// [`Framer::finish`], when there is nothing left.
     pub fn next_frame(&mut self) -> Option<Framed<'_>> {
-        None
+        let (mut place, found) = self.find()?;
+        place.record = self.next_record;
+        self.next_record += 1;
+        let bytes = match (found, &self.container) {
+            (Found::Rejected(reason), _) => return Some(Framed::Rejected(place, reason)),
+            // The values of a row lie on the tape.
+            (Found::Text(_), Container::Csv(_)) => &[],
+            (Found::Text(range), Container::Avro(avro)) => avro.block(range),
+            (Found::Text(range), _) => self.input.slice(range),
+        };
+        Some(match std::str::from_utf8(bytes) {
+            Ok(text) => Framed::Record(Frame { text, tape: &mut self.tape, place }),
+            Err(_) => Framed::Rejected(place, FrameReject::NotUtf8),
+        })
+    }
+
+    fn find(&mut self) -> Option<(Place, Found)> {
+        loop {
+            let window = self.input.window();
+            let step = match &mut self.container {
+                Container::Undecided => match detect(window, self.input.offset(), self.max_record_bytes) {
+                    Detected::Wait => Step::Wait,
+                    Detected::Skip(count) => Step::Skip(count),
+                    Detected::Container(count, container) => {
+                        self.container = container;
+                        Step::Skip(count)
+                    }
+                },
+                Container::Json(json) => json.step(window, &mut self.tape),
+                Container::Csv(csv) => csv.step(window, &mut self.tape),
+                Container::Avro(avro) => avro.step(window, self.input.offset(), &mut self.tape),
+                Container::Refused(reason) => {
+                    self.input.drain();
+                    let reason = if self.input.is_finished() { reason.take() } else { None };
+                    let place = Place { length: self.input.received(), ..Place::default() };
+                    return reason.map(|reason| (place, Found::Rejected(reason)));
+                }
+            };
+            match step {
+                Step::Wait => return None,
+                Step::Skip(count) => {
+                    self.input.consume(count);
+                }
+                Step::Lose(count) => {
+                    self.lost_from.get_or_insert(self.input.offset());
+                    self.input.consume(count);
+                }
+                Step::Record(count) => return Some(self.take(count, None)),
+                Step::Reject(count, reason) => return Some(self.take(count, Some(reason))),
+                Step::Inner(inner) => {
+                    let Inner { block, in_block, length, found } = inner;
+                    let place = Place { offset: block, length, record: 0, in_block: Some(in_block) };
+                    return Some((place, found));
+                }
+                Step::Refuse(reason) => self.container = Container::Refused(Some(reason)),
+            }
+        }
+    }
+
+    /// Consumes a record, or the end of a rejected region, and says where it lies.
+    fn take(&mut self, count: usize, reason: Option<FrameReject>) -> (Place, Found) {
+        let offset = self.lost_from.take().unwrap_or(self.input.offset());
+        let range = self.input.consume(count);
+        let place = Place { offset, length: self.input.offset() - offset, ..Place::default() };
+        (place, reason.map_or(Found::Text(range), Found::Rejected))
     }
 }
+
+/// Decides by the first bytes what an object is.
+fn detect(window: Window<'_>, offset: u64, max_record_bytes: usize) -> Detected {
+    let bytes = window.bytes;
+    let refused = || Container::Refused(Some(FrameReject::UnknownContainer));
+    let spaces = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    if spaces > 0 {
+        return Detected::Skip(spaces);
+    }
+    match bytes.first() {
+        None => return Detected::Wait,
+        Some(b'{' | b'[') => return Detected::Container(0, Container::Json(JsonFramer::new(max_record_bytes))),
+        Some(_) => {}
+    }
+    if offset == 0 && avro::MAGIC.starts_with(bytes.get(..avro::MAGIC.len()).unwrap_or(bytes)) {
+        if bytes.len() >= avro::MAGIC.len() {
+            return Detected::Container(0, Container::Avro(Box::new(AvroFramer::new(max_record_bytes))));
+        }
+        return if window.is_finished { Detected::Container(0, refused()) } else { Detected::Wait };
+    }
+    match csv::read_header(window, max_record_bytes) {
+        Header::Wait => Detected::Wait,
+        Header::Skip(count) => Detected::Skip(count),
+        Header::Read(length, csv) => Detected::Container(length, Container::Csv(csv)),
+        Header::TornJson => Detected::Container(0, Container::Json(JsonFramer::inside_record(max_record_bytes))),
+        Header::NotCsv => Detected::Container(0, refused()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

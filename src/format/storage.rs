@@ -33,7 +33,10 @@ pub(super) fn probe(root: Value<'_>) -> bool {
         member(root, key).is_some_and(|text| words.iter().any(|word| word.eq_ignore_ascii_case(text)))
     };
     if root.get("operationName").is_some() {
-        return is_one_of("category", &CATEGORIES);
+        // Forwarders drop the category; these two properties only storage logs have.
+        let is_storage =
+            ["accountName", "metricResponseType"].iter().all(|key| root.at(&["properties", key]).is_some());
+        return is_one_of("category", &CATEGORIES) || (root.get("category").is_none() && is_storage);
     }
     root.get("OperationName").is_some() && (is_one_of("Type", &TABLES) || is_one_of("Category", &CATEGORIES))
 }

@@ -86,51 +86,71 @@ fn grid(findings: &[Finding], out: &mut dyn Write, style: Style) -> io::Result<(
     Ok(())
 }
 
+/// Details that the other lines of a finding say already.
+const SAID_ELSEWHERE: [&str; 5] = ["operation", "op_class", "target_type", "target_name", "src_ip"];
+
+/// What a person wants of a finding, in few lines; the other formats have everything.
 fn write_finding(finding: &Finding, out: &mut dyn Write, style: Style) -> io::Result<()> {
     let severity = severity_word(finding.severity).to_uppercase();
-    let title = escaped(&finding.title);
     writeln!(
         out,
-        "{}  {}",
+        "{}  {}  {}",
         painted(style, Paint::Severity(finding.severity), severity),
-        painted(style, Paint::Strong, title)
+        painted(style, Paint::Strong, escaped(&finding.title)),
+        painted(style, Paint::Faint, escaped(&finding.rule_id))
     )?;
-    field(out, style, "rule", &rule(finding))?;
-    field(out, style, "principal", &principal(finding))?;
+    field(out, style, "who", &principal(finding))?;
     if let Some(actor) = finding.actor_id.as_ref().filter(|actor| Some(*actor) != finding.principal_id.as_ref()) {
         field(out, style, "done by", &escaped(actor))?;
     }
-    optional(out, style, "workspace", finding.workspace_rid.as_deref())?;
     field(out, style, "did", &operations(finding))?;
-    if finding.target_name.is_some() || finding.target_id.is_some() {
-        field(out, style, "on", &name_and_id(finding.target_name.as_deref(), finding.target_id.as_deref()))?;
+    match (&finding.target_id, &finding.target_name) {
+        (Some(id), _) => field(out, style, "on", &short_id(id))?,
+        (None, Some(name)) => field(out, style, "on", &escaped(name))?,
+        (None, None) => {}
     }
     let when = format!("{}, {}", span(finding.first_seen, finding.last_seen), counted(finding.events, "event"));
     field(out, style, "when", &when)?;
-    for (column, values) in &finding.details {
-        let values: Vec<String> = values.iter().map(|value| escaped(value)).collect();
-        field(out, style, "detail", &format!("{} = {}", Escaped(column), values.join(", ")))?;
+    let details: Vec<String> = finding
+        .details
+        .iter()
+        .filter(|(column, values)| !values.is_empty() && !SAID_ELSEWHERE.contains(&column.as_str()))
+        .map(|(column, values)| {
+            let values: Vec<String> = values.iter().map(|value| short_id(value)).collect();
+            format!("{} {}", Escaped(column), values.join(", "))
+        })
+        .collect();
+    if !details.is_empty() {
+        field(out, style, "detail", &details.join("; "))?;
     }
-    if let Some(first) = finding.evidence.first() {
-        let place = format!("{}:{} (event {})", Escaped(&first.object), first.offset, Escaped(&first.event_uid));
-        field(out, style, "evidence", &place)?;
+    match finding.evidence.first() {
+        Some(first) => field(out, style, "evidence", &format!("{}:{}", Escaped(&first.object), first.offset)),
+        None => Ok(()),
     }
-    field(out, style, "fingerprint", &escaped(&finding.fingerprint))
 }
 
-fn rule(finding: &Finding) -> String {
-    let mut text = format!("{} ({})", Escaped(&finding.rule_id), direction_word(finding.direction));
-    for technique in &finding.attack {
-        text.push_str(", ");
-        text.push_str(&escaped(technique));
+/// An ARM id without its subscription and what all ids have, escaped: `rg-lake/microsoft.storage/…`.
+/// Any other text as it is.
+fn short_id(id: &str) -> String {
+    let mut parts = id.split('/').skip(1);
+    let is_resource = parts.next() == Some("subscriptions") && parts.next().is_some();
+    match parts.next() {
+        Some("resourcegroups") if is_resource => {
+            let rest: Vec<&str> = parts.filter(|part| *part != "providers").collect();
+            escaped(&rest.join("/"))
+        }
+        _ => escaped(id),
     }
-    text
 }
 
-/// Name, id, kind and, where it is not certain, confidence.
+/// Name, kind, id, workspace and, where it is not certain, confidence.
 fn principal(finding: &Finding) -> String {
     let who = name_and_id(finding.principal_name.as_deref(), finding.principal_id.as_deref());
-    let mut text = format!("{who}: {} ({})", finding.identity_kind, finding.stream);
+    let mut text = format!("{who}, {}", finding.identity_kind);
+    if let Some(workspace) = finding.workspace_rid.as_deref().and_then(|rid| rid.rsplit('/').next()) {
+        text.push_str(" of workspace ");
+        text.push_str(&escaped(workspace));
+    }
     if finding.confidence < 1.0 {
         text.push_str(&confidence(finding.confidence));
     }
@@ -173,5 +193,10 @@ fn operations(finding: &Finding) -> String {
     let shown = u64::try_from(finding.evidence.len()).unwrap_or(u64::MAX);
     let of_these =
         if shown < finding.events { format!(" (of the first {})", counted(shown, "event")) } else { String::new() };
-    format!("{}{of_these}", done.join(", "))
+    let from =
+        finding.details.get("src_ip").filter(|addresses| !addresses.is_empty()).map_or_else(String::new, |from| {
+            let addresses: Vec<String> = from.iter().map(|address| escaped(address)).collect();
+            format!(", from {}", addresses.join(", "))
+        });
+    format!("{}{of_these}{from}", done.join(", "))
 }

@@ -194,15 +194,13 @@ fn the_table_shows_a_finding_as_a_block() {
                         critical  high  medium  low  informational
   infra-doing-data             -     1       -    -              -
 
-HIGH  Workspace identity reads a Key Vault secret
-  rule        dbmi-keyvault-secret-read (infra-doing-data), T1555.006
-  principal   dbmanagedidentity 11111111-1111-1111-1111-111111111111: uami (dbmi), confidence 0.90
+HIGH  Workspace identity reads a Key Vault secret  dbmi-keyvault-secret-read
+  who         dbmanagedidentity 11111111-1111-1111-1111-111111111111, uami, confidence 0.90
   did         secretget x2, secretlist x1
-  on          kv-prod /subscriptions/s/resourcegroups/rg/providers/microsoft.keyvault/vaults/kv-prod
+  on          rg/microsoft.keyvault/vaults/kv-prod
   when        {} to {}, 3 events
-  detail      object_path = password, token
-  evidence    logs/a.json:100 (event aa)
-  fingerprint f00d
+  detail      object_path password, token
+  evidence    logs/a.json:100
 
 coverage
 ",

@@ -24,7 +24,20 @@ macro_rules! shipped {
 }
 
 /// Every rule below `queries/`, sorted.
-const SHIPPED: &[Shipped] = shipped![];
+const SHIPPED: &[Shipped] = shipped![
+    "data_doing_infra/adac-keys-or-sas-listed",
+    "data_doing_infra/adac-management-operation",
+    "data_doing_infra/adac-role-assignment-write",
+    "governance/adac-granted-management-role",
+    "governance/dbmi-granted-data-role",
+    "governance/diagnostic-settings-removed",
+    "identity_misuse/identity-dual-use",
+    "infra_doing_data/dbmi-account-keys-or-sas-listed",
+    "infra_doing_data/dbmi-cmk-identity-misuse",
+    "infra_doing_data/dbmi-data-audience-token",
+    "infra_doing_data/dbmi-keyvault-secret-read",
+    "infra_doing_data/dbmi-storage-data-access",
+];
 
 /// All loaded rules, sorted by id. No two answer to the same name.
 #[derive(Debug, Clone, Default)]

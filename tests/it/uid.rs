@@ -63,7 +63,7 @@ fn every_form_of_a_sign_in_has_the_same_uid() {
             ),
             (
                 "graph",
-                r#"{"@odata.context":"https://graph.microsoft.com/beta/$metadata#auditLogs/signIns","value":[{"id":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","createdDateTime":"2026-05-04T10:15:30Z","appId":"c1c1c1c1-0000-4000-8000-000000000001","ipAddress":null,"status":{"errorCode":0,"failureReason":"Other."},"signInEventTypes":["managedIdentity"],"resourceDisplayName":"Azure Storage","resourceId":"e406a681-f3d4-42a8-90b6-c2b029497af1","servicePrincipalName":"x","servicePrincipalId":"d1d1d1d1-0000-4000-8000-000000000001"}]}"#,
+                r#"{"@odata.context":"https://graph.microsoft.com/beta/$metadata#auditLogs/signIns","value":[{"id":"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee","createdDateTime":"2026-05-04T10:15:30Z","correlationId":"99999999-8888-4777-8666-555555555555","appId":"c1c1c1c1-0000-4000-8000-000000000001","ipAddress":null,"status":{"errorCode":0,"failureReason":"Other."},"signInEventTypes":["managedIdentity"],"resourceDisplayName":"Azure Storage","resourceId":"e406a681-f3d4-42a8-90b6-c2b029497af1","servicePrincipalName":"x","servicePrincipalId":"d1d1d1d1-0000-4000-8000-000000000001"}]}"#,
             ),
             (
                 "table",

@@ -1,5 +1,6 @@
 use super::*;
 use crate::report::samples;
+use crate::rule::Settings;
 
 /// A rule that says little.
 fn rule(id: &str, title: &str) -> Rule {

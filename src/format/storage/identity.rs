@@ -15,9 +15,11 @@ pub(super) fn set<'r>(row: &mut Row<'r>, fields: &Fields<'r>, uri: Uri<'r>, scra
     let declared = fields.auth_type.map_or(AuthType::Unknown, auth_type);
     // Only a signature makes `skoid` more than text that the caller wrote into the query.
     let by_signature = matches!(declared, AuthType::Sas | AuthType::DelegationSas | AuthType::Unknown);
-    let delegation = if by_signature { uri.delegation(scratch) } else { None };
+    let named = if by_signature { uri.delegation(scratch) } else { None };
+    // A signature that did not hold proves nothing: anybody can write anybody's id into a query.
+    let delegation = named.filter(|_| !signature_refused(fields));
     row.auth_type = match declared {
-        _ if delegation.is_some() => AuthType::DelegationSas,
+        _ if named.is_some() => AuthType::DelegationSas,
         AuthType::Unknown if uri.is_signed() => AuthType::Sas,
         declared => declared,
     };
@@ -47,6 +49,15 @@ pub(super) fn set<'r>(row: &mut Row<'r>, fields: &Fields<'r>, uri: Uri<'r>, scra
         let own = principal.and_then(|principal| kind_of(fields.authorization, principal));
         own.or_else(|| any_kind(fields.authorization)).unwrap_or(TokenKind::Unknown)
     };
+}
+
+/// Whether storage refused the signature itself (`AuthenticationFailed`), not the access asked for
+/// (`AuthorizationPermissionMismatch`).
+/// <https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes>, read 2026-11.
+fn signature_refused(fields: &Fields<'_>) -> bool {
+    [fields.status_text, fields.response_type].into_iter().flatten().any(|text| {
+        text.eq_ignore_ascii_case("AuthenticationFailed") || text.eq_ignore_ascii_case("AuthenticationError")
+    })
 }
 
 /// Folds `identity.type`. Documentation writes `Account Key` and `SAS Key`, real records

@@ -171,6 +171,22 @@ fn a_delegation_that_no_signature_vouches_for_is_ignored() {
     }
 }
 
+/// Anybody can send a SAS with anybody's id and a wrong signature; the refusal is logged all the
+/// same, and must not speak against the principal it names.
+#[test]
+fn a_delegation_whose_signature_was_refused_names_nobody() {
+    let uri = format!(
+        r#","statusCode":403,"statusText":"AuthenticationFailed","uri":"https://lake01.blob.core.windows.net/bronze/x?skoid={ACCESS_CONNECTOR}&sktid={TENANT}&sig=TOPSECRET"#
+    );
+    decoded(&record(r#"{"type":"DelegationSas"}"#, &format!("{uri}\"")), |row| {
+        let row = row.unwrap();
+
+        assert_eq!(row.get(TextColumn::PrincipalId), None);
+        assert_eq!(row.auth_type, AuthType::DelegationSas);
+        assert_eq!(row.principal_via, PrincipalVia::None);
+    });
+}
+
 #[test]
 fn a_delegation_sas_without_its_principal_falls_back_to_requester_and_authorization() {
     let uri = r#","uri":"https://lake01.blob.core.windows.net/b/x?sv=1&skoid=REDACTED&sig=TOPSECRET""#;

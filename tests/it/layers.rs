@@ -1,0 +1,80 @@
+//! Imports between the modules of the library go one way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::root;
+
+/// A module may import those before it, and itself.
+const ORDER: &[&str] = &[
+    "error",
+    "time",
+    "arm",
+    "json",
+    "coverage",
+    "event",
+    "frame",
+    "format",
+    "source",
+    "identity",
+    "lake",
+    "sql",
+    "rule",
+    "finding",
+    "report",
+    "pipeline",
+    "rule::case",
+    "cli",
+];
+
+/// The import that the order does not say: a run is decided by its errors, and coverage by times.
+fn position(module: &str) -> usize {
+    ORDER.iter().position(|known| *known == module).unwrap_or_else(|| panic!("{module} has no place in the order"))
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The module of a source file: its first path segment, cases apart.
+fn module_of(relative: &str) -> &str {
+    if relative == "rule/case.rs" {
+        return "rule::case";
+    }
+    relative.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+#[test]
+fn no_module_imports_one_that_comes_after_it() {
+    let source = root().join("src");
+    let mut paths = Vec::new();
+    files(&source, &mut paths);
+    let mut wrong = Vec::new();
+    for path in paths {
+        let relative = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
+        let is_test = relative.contains("tests") || relative.contains("fixture") || relative.contains("samples");
+        if ["main.rs", "lib.rs"].contains(&relative.as_str()) || is_test {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            for import in line.split("crate::").skip(1) {
+                let end = import.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(import.len());
+                let imported = if import.starts_with("rule::case") { "rule::case" } else { &import[..end] };
+                if ORDER.contains(&imported) && position(imported) > position(module_of(&relative)) {
+                    wrong.push(format!("{relative}:{}: imports {imported}", number + 1));
+                }
+            }
+        }
+    }
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

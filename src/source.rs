@@ -1,6 +1,16 @@
-//! Lists objects, opens them and decompresses them.
+//! Lists objects and opens them as decompressed byte streams.
+//!
+//! Nothing here knows what a record is: a truncated or hostile stream gives what it held up to
+//! there, and then an error that names the object.
 
+mod decompress;
+mod local;
+
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
+
+use decompress::Decompress;
 
 /// What cannot be listed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +22,7 @@ pub enum SourceError {
         /// The path as given.
         path: String,
     },
-    /// A glob that matches nothing, or is no glob.
+    /// A glob that is none, or that matches nothing.
     #[error("{pattern}: {detail}")]
     BadPattern {
         /// The pattern as given.
@@ -21,114 +31,153 @@ pub enum SourceError {
         detail: String,
     },
     /// An object that cannot be opened or read on.
-    #[error("cannot read {object}: {detail}")]
+    #[error("{object}: {detail}")]
     Unreadable {
         /// The object's name.
         object: String,
         /// What went wrong, in words.
         detail: String,
-        /// The cause, where there is one.
+        /// The cause.
         #[source]
-        source: Option<std::io::Error>,
+        source: io::Error,
     },
+}
+
+/// Where the bytes of an object are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// Standard input.
+    Stdin,
+    /// A file, or what can be read like one (a pipe that the user named).
+    Local(PathBuf),
 }
 
 /// One object to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Object {
-    /// Its name in every output: the path as reached from what the user named, or `-`.
+    /// Its name in every output: the path as reached from what the user named, or `-`. A path that
+    /// is not UTF-8 is shown with replacement characters.
     pub name: String,
-    /// Where it is; `None` for standard input.
-    pub path: Option<PathBuf>,
-    /// Its size as stored, in bytes; 0 when not known.
+    /// Where it is.
+    pub location: Location,
+    /// Its size as stored, in bytes; 0 where it is not known.
     pub size: u64,
 }
 
 /// What listing found.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// The objects, sorted by name, each once.
+    /// The objects, sorted by name, each once, however many arguments lead to it.
     pub objects: Vec<Object>,
-    /// What was passed over (folders that cannot be listed, sockets): name and reason.
+    /// What could not be listed or is no file (a folder without permission, a broken symbolic
+    /// link, a socket): its name, and what is wrong with it, the name included.
     pub failed: Vec<(String, String)>,
 }
 
-/// Lists the objects that the arguments name: files, folders, globs, `-`.
+/// Lists the objects that the arguments name: files, folders (with everything below them), globs
+/// (`*`, `?`, `[…]`, `{a,b}`, and `**` for any folders), `-` for standard input.
+///
+/// A path that exists is taken as it is written, even where it looks like a glob.
 ///
 /// # Errors
 ///
 /// [`SourceError::NotFound`] and [`SourceError::BadPattern`]: the user named what is not there.
-pub fn list(paths: &[String]) -> Result<Listing, SourceError> {
-    let mut l = Listing::default();
-    for p in paths {
-        if p == "-" {
-            l.objects.push(Object { name: p.clone(), path: None, size: 0 });
-            continue;
-        }
-        if !std::path::Path::new(p).exists() {
-            return Err(SourceError::NotFound { path: p.clone() });
-        }
-        for e in walkdir::WalkDir::new(p).into_iter().flatten().filter(|e| e.file_type().is_file()) {
-            l.objects.push(Object {
-                name: e.path().display().to_string(),
-                path: Some(e.path().to_owned()),
-                size: e.metadata().map(|m| m.len()).unwrap_or(0),
-            });
-        }
-    }
-    l.objects.sort();
-    l.objects.dedup();
-    Ok(l)
-}
-/// x
-pub struct Reader {
-    inner: Box<dyn std::io::Read>,
-    n: u64,
-}
-impl Reader {
-    /// x
-    pub fn open(object: &Object) -> Result<Self, SourceError> {
-        use std::io::Read;
-        let err = |e: std::io::Error| SourceError::Unreadable {
-            object: object.name.clone(),
-            detail: e.to_string(),
-            source: None,
-        };
-        let mut f: Box<dyn Read> = match &object.path {
-            Some(p) => Box::new(std::fs::File::open(p).map_err(err)?),
-            None => Box::new(std::io::stdin()),
-        };
-        let mut head = [0u8; 4];
-        let mut n = 0;
-        while n < 4 {
-            let k = f.read(&mut head[n..]).map_err(err)?;
-            if k == 0 {
-                break;
-            }
-            n += k;
-        }
-        let f: Box<dyn Read> = Box::new(std::io::Cursor::new(head[..n].to_vec()).chain(f));
-        let inner: Box<dyn Read> = if head[..2] == [0x1f, 0x8b] {
-            Box::new(flate2::read::MultiGzDecoder::new(f))
-        } else if head == [0x28, 0xb5, 0x2f, 0xfd] {
-            Box::new(zstd::Decoder::new(f).map_err(err)?)
+pub fn list(arguments: &[String]) -> Result<Listing, SourceError> {
+    let mut lister = local::Lister::default();
+    let mut reads_stdin = false;
+    for argument in arguments {
+        if argument == "-" {
+            reads_stdin = true;
         } else {
-            f
-        };
-        Ok(Self { inner, n: 0 })
+            lister.add(argument)?;
+        }
     }
-    /// x
+    let mut listing = lister.finish();
+    if reads_stdin {
+        let stdin = Object { name: "-".to_owned(), location: Location::Stdin, size: 0 };
+        let at = listing.objects.partition_point(|object| *object < stdin);
+        listing.objects.insert(at, stdin);
+    }
+    Ok(listing)
+}
+
+/// The decompressed bytes of one object, from its start.
+#[derive(Debug)]
+pub struct Reader {
+    object: String,
+    stream: Decompress<Input>,
+}
+
+impl Reader {
+    /// Opens an object. What compresses it is told by its first bytes, never by its name.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Unreadable`].
+    pub fn open(object: &Object) -> Result<Self, SourceError> {
+        let opened = Input::open(&object.location).and_then(Decompress::new);
+        match opened {
+            Ok(stream) => Ok(Self { object: object.name.clone(), stream }),
+            Err(error) => Err(unreadable(&object.name, error)),
+        }
+    }
+
+    /// Fills the start of the chunk; 0 at the end of the object.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Unreadable`], after everything that could be read before it has been given.
     pub fn read(&mut self, chunk: &mut [u8]) -> Result<usize, SourceError> {
-        let n = self.inner.read(chunk).map_err(|e| SourceError::Unreadable {
-            object: String::new(),
-            detail: e.to_string(),
-            source: None,
-        })?;
-        self.n += n as u64;
-        Ok(n)
+        loop {
+            match self.stream.read(chunk) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| unreadable(&self.object, error)),
+            }
+        }
     }
-    /// x
+
+    /// Bytes of the object as stored that were read so far: what progress is measured in.
     pub fn stored_bytes_read(&self) -> u64 {
-        self.n
+        self.stream.stored_bytes_read()
     }
 }
+
+fn unreadable(object: &str, error: io::Error) -> SourceError {
+    SourceError::Unreadable { object: object.to_owned(), detail: in_words(&error), source: error }
+}
+
+/// What an error of the machine says, without its number.
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error ").next().unwrap_or_default();
+    let mut characters = words.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+/// The stored bytes.
+#[derive(Debug)]
+enum Input {
+    Stdin(io::Stdin),
+    File(File),
+}
+
+impl Input {
+    fn open(location: &Location) -> io::Result<Self> {
+        match location {
+            Location::Stdin => Ok(Self::Stdin(io::stdin())),
+            Location::Local(path) => File::open(path).map(Self::File),
+        }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdin(stdin) => stdin.read(buffer),
+            Self::File(file) => file.read(buffer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -225,7 +225,7 @@ fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: 
         say(format!("rejected: {} more; --quarantine FILE keeps all of them", all - shown));
     }
     for failed in &coverage.failed {
-        say(format!("unreadable: {}", Escaped(&failed.reason)));
+        say(format!("cannot read {}", Escaped(&failed.reason)));
     }
 }
 

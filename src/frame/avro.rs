@@ -364,4 +364,4 @@ fn unsnap(stored: &[u8], data: &mut Vec<u8>) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

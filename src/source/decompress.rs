@@ -1,0 +1,173 @@
+//! Undoes gzip and zstd, told by magic bytes, and stops where a stream is out of all proportion.
+
+use std::fmt;
+use std::io::{self, BufReader, Cursor, Read};
+
+/// Stored bytes that are read at once (256 KiB).
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The most that one object may hold decompressed (64 GiB): above this a stream is made to fill
+/// memory or time, or should have been split by whoever exported it.
+const MAX_BYTES: u64 = 64 << 30;
+
+/// How many times its stored size an object may hold. Logs compress some 10 to 50 times; gzip can
+/// do no more than 1032 times, which needs nothing but zeros.
+const MAX_RATIO: u64 = 1000;
+
+/// Bytes that every object may hold whatever its ratio (64 MiB).
+const RATIO_FREE_BYTES: u64 = 64 << 20;
+
+/// First bytes of a gzip member (RFC 1952).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// First bytes of a zstd frame (RFC 8878).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Bytes 1 to 3 of a zstd skippable frame, whose byte 0 is 0x50 to 0x5f (RFC 8878).
+const ZSTD_SKIPPABLE_MAGIC: [u8; 3] = [0x2a, 0x4d, 0x18];
+
+/// Longest magic.
+const MAGIC_BYTES: usize = 4;
+
+/// A stream that counts the bytes taken from it.
+#[derive(Debug)]
+struct Counted<R> {
+    inner: io::Chain<Cursor<Vec<u8>>, R>,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.bytes += length as u64;
+        Ok(length)
+    }
+}
+
+enum Codec<R> {
+    Plain(Counted<R>),
+    Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>>),
+    Zstd(zstd::stream::read::Decoder<'static, BufReader<Counted<R>>>),
+}
+
+/// The decompressed bytes of a stream: all gzip members, all zstd frames, or the bytes themselves.
+pub(super) struct Decompress<R> {
+    codec: Codec<R>,
+    bytes: u64,
+    limits: Limits,
+}
+
+/// What a compressed stream may give.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) bytes: u64,
+    pub(super) ratio: u64,
+    pub(super) ratio_free_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: MAX_BYTES, ratio: MAX_RATIO, ratio_free_bytes: RATIO_FREE_BYTES }
+    }
+}
+
+impl<R: Read> fmt::Debug for Decompress<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let codec = self.name();
+        f.debug_struct("Decompress").field("codec", &codec).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+impl<R: Read> Decompress<R> {
+    /// Looks at the first bytes and chooses.
+    pub(super) fn new(input: R) -> io::Result<Self> {
+        Self::with_limits(input, Limits::default())
+    }
+
+    pub(super) fn with_limits(mut input: R, limits: Limits) -> io::Result<Self> {
+        let mut magic = Vec::with_capacity(MAGIC_BYTES);
+        // `read_to_end` asks again after a short read and after an interruption.
+        input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
+        let is_gzip = magic.starts_with(&GZIP_MAGIC);
+        let is_zstd = magic == ZSTD_MAGIC
+            || matches!(magic.split_first(), Some((0x50..=0x5f, rest)) if rest == ZSTD_SKIPPABLE_MAGIC);
+        let counted = Counted { inner: Cursor::new(magic).chain(input), bytes: 0 };
+        let codec = if is_gzip {
+            let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
+            Codec::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered)))
+        } else if is_zstd {
+            let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
+            Codec::Zstd(zstd::stream::read::Decoder::with_buffer(buffered)?)
+        } else {
+            Codec::Plain(counted)
+        };
+        Ok(Self { codec, bytes: 0, limits })
+    }
+
+    /// An error of the decompressor with the stream's kind and the place where it broke off.
+    fn explain(&self, error: io::Error) -> io::Error {
+        let (name, stored) = (self.name(), self.stored_bytes_read());
+        let own = error.raw_os_error().is_none() && error.kind() != io::ErrorKind::Interrupted;
+        match &self.codec {
+            Codec::Plain(_) => error,
+            _ if !own => error,
+            _ if error.kind() == io::ErrorKind::UnexpectedEof => {
+                io::Error::new(error.kind(), format!("{name} stream ends early after {stored} bytes"))
+            }
+            _ => io::Error::new(
+                error.kind(),
+                format!("{name} stream is damaged within its first {stored} bytes: {error}"),
+            ),
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let Limits { bytes, ratio, ratio_free_bytes } = self.limits;
+        let by_ratio = self.stored_bytes_read().saturating_mul(ratio).max(ratio_free_bytes);
+        if matches!(self.codec, Codec::Plain(_)) || self.bytes <= bytes.min(by_ratio) {
+            return Ok(());
+        }
+        let name = self.name();
+        let problem = if self.bytes > bytes {
+            format!("{name} stream holds more than {bytes} bytes; export it in parts")
+        } else {
+            format!("{name} stream holds more than {ratio} times its stored size and was not read on")
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidData, problem))
+    }
+
+    fn name(&self) -> &'static str {
+        match self.codec {
+            Codec::Plain(_) => "plain",
+            Codec::Gzip(_) => "gzip",
+            Codec::Zstd(_) => "zstd",
+        }
+    }
+
+    /// Bytes taken from the stored stream so far.
+    pub(super) fn stored_bytes_read(&self) -> u64 {
+        match &self.codec {
+            Codec::Plain(counted) => counted.bytes,
+            Codec::Gzip(decoder) => decoder.get_ref().get_ref().bytes,
+            Codec::Zstd(decoder) => decoder.get_ref().get_ref().bytes,
+        }
+    }
+}
+
+impl<R: Read> Read for Decompress<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // What was decompressed is given before the stream is refused.
+        self.check()?;
+        let read = match &mut self.codec {
+            Codec::Plain(counted) => counted.read(buffer),
+            Codec::Gzip(decoder) => decoder.read(buffer),
+            Codec::Zstd(decoder) => decoder.read(buffer),
+        };
+        let length = read.map_err(|error| self.explain(error))?;
+        self.bytes += length as u64;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Joins source, frame, format, event, identity and lake: from named paths to classified events.
 
 mod analyse;
+mod chunks;
 mod identities;
 mod ingest;
 mod observe;

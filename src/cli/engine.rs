@@ -80,6 +80,8 @@ pub(super) fn execute(
 ) -> Result<Scan, RunError> {
     let threads = request.read.threads.map_or_else(available_threads, NonZeroUsize::get);
     let runtime = runtime(threads)?;
+    let cancel = Arc::new(Cancel::default());
+    watch_signals(&runtime, &cancel)?;
     let config = config(request.read.config.as_deref())?;
     let library = library(&runtime, request, &config)?;
     let rules = match &request.rules {
@@ -90,8 +92,6 @@ pub(super) fn execute(
     let experimental =
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
     let experimental = experimental.collect();
-    let cancel = Arc::new(Cancel::default());
-    watch_signals(&runtime, &cancel)?;
     let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
     let progress = Progress::new(progress, total_bytes);
     let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };

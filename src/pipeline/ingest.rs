@@ -10,6 +10,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+use super::chunks::{Chunks, NoChunk};
 use super::quarantine::{Quarantine, Quarantined};
 use super::{Cancel, ReadOptions, Watch, observe};
 use crate::coverage::{Coverage, FailedObject};
@@ -20,7 +21,7 @@ use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
 use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
 use crate::lake::{Store, Tag};
-use crate::source::{Object, Reader};
+use crate::source::Object;
 
 /// Stored bytes that make a unit of work; small objects are put together up to this.
 const UNIT_BYTES: u64 = 4 << 20;
@@ -158,7 +159,7 @@ struct Worker<'w> {
     coverage: Coverage,
     rejected: Vec<Quarantined>,
     tag: Tag,
-    chunk: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 /// Why a thread stops before its work is done.
@@ -195,7 +196,7 @@ impl<'w> Worker<'w> {
             coverage: Coverage::default(),
             rejected: Vec::new(),
             tag: (0, 0),
-            chunk: vec![0; options.chunk_bytes.max(1)],
+            buffer: vec![0; options.chunk_bytes.max(1)],
         }
     }
 
@@ -231,10 +232,10 @@ impl<'w> Worker<'w> {
 
     /// Reads one object to its end, or to where it cannot be read on.
     fn object(&mut self, object: &Object) -> Result<(), Stop> {
-        let mut chunk = std::mem::take(&mut self.chunk);
+        let mut buffer = std::mem::take(&mut self.buffer);
         let mut framer = Framer::new(self.options.max_record_bytes);
-        let ended = self.chunks(object, &mut framer, &mut chunk);
-        self.chunk = chunk;
+        let ended = self.chunks(object, &mut framer, &mut buffer);
+        self.buffer = buffer;
         let failure = ended?;
         framer.finish();
         self.frames(object, &mut framer)?;
@@ -249,23 +250,23 @@ impl<'w> Worker<'w> {
     }
 
     /// Feeds the framer; returns why the object could not be read to its end, if so.
-    fn chunks(&mut self, object: &Object, framer: &mut Framer, chunk: &mut [u8]) -> Result<Option<String>, Stop> {
-        let mut reader = match Reader::open(object) {
-            Ok(reader) => reader,
+    fn chunks(&mut self, object: &Object, framer: &mut Framer, buffer: &mut [u8]) -> Result<Option<String>, Stop> {
+        let mut chunks = match Chunks::open(object, buffer.len()) {
+            Ok(chunks) => chunks,
             Err(error) => return Ok(Some(error.to_string())),
         };
         let mut stored = 0;
         loop {
-            self.cancel.check().map_err(|_interrupted| Stop::Gone)?;
-            let length = match reader.read(chunk) {
-                Ok(0) => return Ok(None),
-                Ok(length) => length,
-                Err(error) => return Ok(Some(error.to_string())),
+            let chunk = match chunks.next(buffer, self.cancel) {
+                Ok([]) => return Ok(None),
+                Ok(chunk) => chunk,
+                Err(NoChunk::Unreadable(error)) => return Ok(Some(error.to_string())),
+                Err(NoChunk::Stopped) => return Err(Stop::Gone),
             };
-            self.coverage.bytes += length as u64;
-            self.watch.read(reader.stored_bytes_read() - stored);
-            stored = reader.stored_bytes_read();
-            framer.push(chunk.get(..length).unwrap_or_default());
+            self.coverage.bytes += chunk.len() as u64;
+            framer.push(chunk);
+            self.watch.read(chunks.stored_bytes_read() - stored);
+            stored = chunks.stored_bytes_read();
             self.frames(object, framer)?;
         }
     }

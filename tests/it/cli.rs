@@ -302,6 +302,50 @@ fn standard_input_is_read_and_a_closed_pipe_is_no_error() {
 }
 
 #[test]
+fn an_interrupted_run_ends_at_once_and_leaves_nothing_behind() {
+    for (signal, expected) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_airside"))
+            .args(["scan", "-", "--output"])
+            .arg(format!("json={}", folder.path().join("findings.json").display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The pipe stays open: the run waits for more when the signal comes.
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(format!("{RECORD}\n").as_bytes()).unwrap();
+        let is_under_way = || fs::read_dir(folder.path()).unwrap().count() > 0;
+        wait_until(is_under_way);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+
+        assert!(killed.success());
+        let mut ended = None;
+        wait_until(|| {
+            ended = child.try_wait().unwrap();
+            ended.is_some()
+        });
+        assert_eq!(ended.unwrap().code(), Some(expected), "{signal}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{signal}");
+        drop(stdin);
+    }
+}
+
+/// Waits for something that must come within seconds.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("waited for ten seconds");
+}
+
+#[test]
 fn events_out_of_range_are_skipped_but_still_tell_who_is_who() {
     let named = r#"{ "time": "2026-05-01T10:00:00Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG", "operationName": "MICROSOFT.RESOURCES/TAGS/WRITE", "category": "Administrative", "resultType": "Failure", "resultSignature": "Failed.Forbidden", "durationMs": "20", "correlationId": "99999999-8888-4777-8666-555555555551", "identity": {"claims":{"http://schemas.microsoft.com/identity/claims/objectidentifier":"d1d1d1d1-0000-4000-8000-000000000001","appid":"c1c1c1c1-0000-4000-8000-000000000001","idtyp":"app","appidacr":"2","xms_mirid":"/subscriptions/11111111-2222-4333-8444-555555555555/resourcegroups/rg/providers/Microsoft.Databricks/accessConnectors/ac"}}, "level": "Error", "properties": {} }"#;
     let read = r#"{ "time": "2026-05-04T10:00:00Z", "resourceId": "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/lake/blobServices/default", "category": "StorageRead", "operationName": "GetBlob", "statusCode": 200, "statusText": "Success", "correlationId": "99999999-8888-4777-8666-555555555552", "identity": {"type":"OAuth","requester":{"objectId":"D1D1D1D1-0000-4000-8000-000000000001"}}, "properties": {"accountName":"lake","objectKey":"/lake/b/x"} }"#;

@@ -1,0 +1,42 @@
+use arrow::array::{Array, AsArray};
+
+use super::*;
+use crate::time::UtcMicros;
+
+const ADDRESS: Address<'static> = Address { object: "a.json", offset: 7, length: 9, in_block: None };
+
+#[test]
+fn equal_things_in_different_spelling_share_one_code() {
+    let mut builder = EventBuilder::new();
+    for id in ["8E3AF657A8FF443CA75C2FE8C4BCB635", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", ""] {
+        let mut row = Row::new(LogSource::Activity, Form::Archive);
+        row.time = Some(UtcMicros(1));
+        row.set(TextColumn::PrincipalId, Some(id));
+        builder.append(&row, &ADDRESS, |_| {});
+    }
+
+    let batch = builder.finish().unwrap();
+
+    let ids = batch.column_by_name("principal_id").unwrap().as_dictionary::<Int32Type>();
+    assert_eq!(ids.values().len(), 1);
+    assert_eq!(ids.key(0), Some(0));
+    assert_eq!(ids.key(1), Some(0));
+    assert_eq!(ids.key(2), None);
+    assert!(builder.is_empty());
+}
+
+#[test]
+fn a_batch_has_the_decoded_schema_and_the_address_of_each_row() {
+    let mut builder = EventBuilder::new();
+    let row = Row::new(LogSource::Storage, Form::Archive);
+    builder.append(&row, &Address { in_block: Some((2, 3)), ..ADDRESS }, |_| {});
+    builder.append(&row, &ADDRESS, |_| {});
+
+    let batch = builder.finish().unwrap();
+
+    assert_eq!(batch.schema(), schema::decoded());
+    let column = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<arrow::datatypes::Int64Type>();
+    assert_eq!((column("offset").value(0), column("length").value(0)), (7, 9));
+    assert_eq!((column("block_record").value(0), column("body_offset").value(0)), (2, 3));
+    assert!(column("block_record").is_null(1));
+}

@@ -1,0 +1,232 @@
+//! The text columns under way: each distinct text of a batch is folded once.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::error::ArrowError;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::dictionary;
+use crate::event::fold::fold;
+use crate::event::schema::{self, ColumnType, Fold, TextColumn};
+
+#[derive(Debug)]
+pub(super) enum TextStore {
+    Dictionary(DictionaryColumn),
+    Plain(PlainColumn),
+}
+
+impl TextStore {
+    pub(super) fn new(column: TextColumn) -> Self {
+        let spec = schema::COLUMNS.iter().find(|spec| spec.name == column.name());
+        match spec.map(|spec| spec.column_type) {
+            Some(ColumnType::Text) => Self::Plain(PlainColumn::new(column.fold())),
+            _ => Self::Dictionary(DictionaryColumn::new(column.fold())),
+        }
+    }
+
+    pub(super) fn push(&mut self, raw: Option<&str>) {
+        match self {
+            Self::Dictionary(column) => column.push(raw),
+            Self::Plain(column) => column.push(raw),
+        }
+    }
+
+    pub(super) fn current(&self) -> Option<&str> {
+        match self {
+            Self::Dictionary(column) => column.current(),
+            Self::Plain(column) => column.current(),
+        }
+    }
+
+    pub(super) fn plain_bytes(&self) -> usize {
+        match self {
+            Self::Dictionary(column) => column.values.text.len(),
+            Self::Plain(column) => column.texts.text.len(),
+        }
+    }
+
+    pub(super) fn finish(&mut self, _column_type: ColumnType) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Dictionary(column) => column.finish(),
+            Self::Plain(column) => column.finish(),
+        }
+    }
+}
+
+/// Texts end to end, as an Arrow string array holds them.
+#[derive(Debug)]
+struct Texts {
+    text: String,
+    offsets: Vec<i32>,
+}
+
+impl Texts {
+    fn new() -> Self {
+        Self { text: String::new(), offsets: vec![0] }
+    }
+
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    fn get(&self, at: usize) -> Option<&str> {
+        let (start, end) = (*self.offsets.get(at)?, *self.offsets.get(at + 1)?);
+        self.text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+    }
+
+    /// Ends the text that was appended to `self.text`.
+    fn close(&mut self) {
+        self.offsets.push(i32::try_from(self.text.len()).unwrap_or(i32::MAX));
+    }
+
+    fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
+        let offsets = std::mem::replace(&mut self.offsets, vec![0]);
+        let text = std::mem::take(&mut self.text).into_bytes();
+        StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(text), nulls)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct PlainColumn {
+    fold: Fold,
+    texts: Texts,
+    valid: Vec<bool>,
+}
+
+impl PlainColumn {
+    pub(super) fn new(fold: Fold) -> Self {
+        Self { fold, texts: Texts::new(), valid: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, raw: Option<&str>) {
+        let valid = raw.is_some_and(|raw| fold(self.fold, raw, &mut self.texts.text));
+        self.valid.push(valid);
+        self.texts.close();
+    }
+
+    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.texts.text);
+        self.valid.push(true);
+        self.texts.close();
+    }
+
+    pub(super) fn current(&self) -> Option<&str> {
+        if self.valid.last() == Some(&true) { self.texts.get(self.texts.len() - 1) } else { None }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        let valid = std::mem::take(&mut self.valid);
+        let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
+        Ok(Arc::new(self.texts.finish(nulls)?))
+    }
+}
+
+/// A raw text seen in this batch, and the code of its folded form.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    start: u32,
+    end: u32,
+    /// -1 where it folds to null.
+    code: i32,
+}
+
+#[derive(Debug)]
+pub(super) struct DictionaryColumn {
+    fold: Fold,
+    hasher: DefaultHashBuilder,
+    codes: Vec<i32>,
+    raw: String,
+    seen: HashTable<Seen>,
+    last: Option<Seen>,
+    values: Texts,
+    folded: HashTable<i32>,
+}
+
+impl DictionaryColumn {
+    pub(super) fn new(fold: Fold) -> Self {
+        Self {
+            fold,
+            hasher: DefaultHashBuilder::default(),
+            codes: Vec::new(),
+            raw: String::new(),
+            seen: HashTable::new(),
+            last: None,
+            values: Texts::new(),
+            folded: HashTable::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, raw: Option<&str>) {
+        let code = match raw {
+            None => -1,
+            Some(raw) => self.code(raw),
+        };
+        self.codes.push(code);
+    }
+
+    fn code(&mut self, raw: &str) -> i32 {
+        // Records of one producer repeat their neighbours' values.
+        if let Some(last) = self.last
+            && self.raw.get(last.start as usize..last.end as usize) == Some(raw)
+        {
+            return last.code;
+        }
+        let hash = hash(&self.hasher, raw);
+        let texts = &self.raw;
+        let found =
+            self.seen.find(hash, |seen| texts.get(seen.start as usize..seen.end as usize) == Some(raw)).copied();
+        let seen = found.unwrap_or_else(|| self.see(raw, hash));
+        self.last = Some(seen);
+        seen.code
+    }
+
+    fn see(&mut self, raw: &str, raw_hash: u64) -> Seen {
+        let code = self.intern_folded(raw);
+        let start = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
+        self.raw.push_str(raw);
+        let end = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
+        let seen = Seen { start, end, code };
+        let (texts, hasher) = (&self.raw, &self.hasher);
+        self.seen.insert_unique(raw_hash, seen, |seen| {
+            hash(hasher, texts.get(seen.start as usize..seen.end as usize).unwrap_or(""))
+        });
+        seen
+    }
+
+    /// The code of the folded form, added where it is new.
+    fn intern_folded(&mut self, raw: &str) -> i32 {
+        let start = self.values.text.len();
+        if !fold(self.fold, raw, &mut self.values.text) {
+            return -1;
+        }
+        let new = self.values.text.get(start..).unwrap_or("");
+        let folded_hash = hash(&self.hasher, new);
+        let values = &self.values;
+        let text_of = |code: i32| usize::try_from(code).ok().and_then(|at| values.get(at));
+        if let Some(code) = self.folded.find(folded_hash, |code| text_of(*code) == Some(new)).copied() {
+            self.values.text.truncate(start);
+            return code;
+        }
+        let code = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
+        self.values.close();
+        let (values, hasher) = (&self.values, &self.hasher);
+        self.folded.insert_unique(folded_hash, code, |code| {
+            hash(hasher, usize::try_from(*code).ok().and_then(|at| values.get(at)).unwrap_or(""))
+        });
+        code
+    }
+
+    pub(super) fn current(&self) -> Option<&str> {
+        self.values.get(usize::try_from(*self.codes.last()?).ok()?)
+    }
+
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        dictionary(std::mem::take(&mut self.codes), Arc::new(self.values.finish(None)?))
+    }
+}
+
+fn hash(hasher: &DefaultHashBuilder, text: &str) -> u64 {
+    std::hash::BuildHasher::hash_one(hasher, text)
+}

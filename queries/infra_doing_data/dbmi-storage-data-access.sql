@@ -44,6 +44,6 @@ WHERE source = 'storage'
     'blob_read', 'blob_list', 'blob_write', 'blob_delete', 'container_admin', 'acl_change',
     'queue_read', 'queue_write', 'table_read', 'table_write'
   )
-  -- Its own DBFS root is its own; where its workspace is not known, no DBFS root can be held
-  -- against it.
-  AND NOT (is_dbfs_root AND (own_scope OR workspace_rid IS NULL))
+  -- Its own DBFS root is its own; where its workspace or the account's resource is not known, no
+  -- DBFS root can be held against it.
+  AND NOT (is_dbfs_root AND (own_scope OR workspace_rid IS NULL OR target_id IS NULL))

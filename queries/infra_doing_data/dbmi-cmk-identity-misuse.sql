@@ -43,4 +43,5 @@ WHERE identity_kind IN ('storage_cmk', 'disk_cmk')
     source = 'keyvault'
     AND operation IN ('keyget', 'keywrap', 'keyunwrap', 'keyrecover', 'authentication')
   )
-  AND NOT (source = 'signin' AND audience_kind = 'keyvault')
+  -- A sign-in that does not name its service may have been for Key Vault.
+  AND NOT (source = 'signin' AND audience_kind IN ('keyvault', 'none'))

@@ -30,8 +30,9 @@
 -- token from a cache makes no new sign-in.
 --
 -- ## False positives
--- Libraries that try every credential they find. Where the log of the service is there and shows no
--- use by the same identity in the hours that follow, the finding is low; a failed sign-in too.
+-- Libraries that try every credential they find. Where the log of the service was read past the
+-- sign-in and shows no use by the same identity in the hours that follow, the finding is low; a
+-- failed sign-in too.
 --
 -- ## What to do
 -- Look for what the identity did next (`next_data_use`, `token_uti`). Take its data roles away, and
@@ -40,9 +41,9 @@
 WITH tokens_and_use AS (
   SELECT *,
     MIN(CASE WHEN plane = 'data' AND op_class <> 'storage_probe' THEN time END) OVER (
-      PARTITION BY principal_id
+      PARTITION BY principal_id, audience_kind
       ORDER BY time
-      ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+      RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS next_data_use
   FROM dbmi
   WHERE source = 'signin' OR plane = 'data'
@@ -55,9 +56,10 @@ SELECT t.*,
     ELSE 'medium'
   END AS severity
 FROM tokens_and_use AS t
--- Silence means something only where the service's own log was read.
+-- Silence means something only where the service's own log was read, and past the sign-in.
 LEFT JOIN coverage AS logged
-  ON logged.source = CASE t.audience_kind
+  ON logged.last_seen >= t.time
+  AND logged.source = CASE t.audience_kind
     WHEN 'storage' THEN 'storage'
     WHEN 'keyvault' THEN 'keyvault'
     WHEN 'sql' THEN 'sql'

@@ -62,5 +62,8 @@ WHERE a.source = 'activity'
     AND (
       a.operation LIKE 'microsoft.eventgrid/%'
       OR a.operation LIKE 'microsoft.storage/storageaccounts/queueservices/%'
+      -- Where the operation is a name for people, the resource tells.
+      OR coalesce(a.target_type, '') LIKE 'microsoft.eventgrid/%'
+      OR coalesce(a.target_type, '') LIKE 'microsoft.storage/storageaccounts/queueservices%'
     )
   )

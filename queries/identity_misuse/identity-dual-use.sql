@@ -68,6 +68,9 @@ acts AS (
       AND (
         e.operation LIKE 'microsoft.eventgrid/%'
         OR e.operation LIKE 'microsoft.storage/storageaccounts/queueservices/%'
+        -- Where the operation is a name for people, the resource tells.
+        OR coalesce(e.target_type, '') LIKE 'microsoft.eventgrid/%'
+        OR coalesce(e.target_type, '') LIKE 'microsoft.storage/storageaccounts/queueservices%'
       )
     )
 ),

@@ -15,8 +15,8 @@
 
 -- ## What it finds
 -- The identity of an access connector writes or removes a role assignment, a role definition, a
--- policy assignment or a deny assignment, or elevates access. A failed attempt is found one severity
--- lower.
+-- policy assignment, a deny assignment or a lock, or elevates access. A failed attempt is found one
+-- severity lower.
 --
 -- ## Why it matters
 -- An identity that can hand out rights can have all of them. Nothing in the work of a connector

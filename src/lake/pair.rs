@@ -64,8 +64,10 @@ impl<'a> Views<'a> {
         self.phase.get(row) == Some(Phase::Terminal.as_str())
     }
 
+    /// Whether a record has a body to give. Scope and assignment alone come from its target, which
+    /// its terminal record has as well.
     fn says_something(&self, row: usize) -> bool {
-        self.taken.iter().any(|column| column.get(row).is_some())
+        self.body_from.get(row).is_some() && self.taken.iter().any(|column| column.get(row).is_some())
     }
 
     fn key(&self, row: usize) -> Option<Key<'a>> {

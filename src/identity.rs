@@ -56,7 +56,8 @@ pub struct Identity<'a> {
     pub principal_id: Option<&'a str>,
     /// Application id; the first where it has several.
     pub app_id: Option<&'a str>,
-    /// Name, as Entra lists it, else as the logs have it; the first where it has several.
+    /// Name, as Entra lists it, else as the logs have it (the first where it has several), else that of
+    /// its resource.
     pub name: Option<&'a str>,
     /// What it is.
     pub verdict: &'a Verdict,
@@ -225,7 +226,8 @@ impl Classifier {
             let decision = self.known.decide(&subject);
             let listed_names = self.known.inventory.service_principals.get(object).map(|principal| &principal.names);
             let name = listed_names.into_iter().flatten().map(String::as_str).next();
-            let name = name.or_else(|| subject.names().next()).map(str::to_owned);
+            let resource = || place::root(decision.verdict.arm_id.as_deref()?).map(|root| root.name);
+            let name = name.or_else(|| subject.names().next()).or_else(resource).map(str::to_owned);
             let app_id = self.known.clients_of_object(object).next().or_else(|| subject.app_ids().next());
             let app_id = app_id.map(str::to_owned);
             let decision = self.keep(decision);

@@ -118,7 +118,7 @@ fn the_list_of_identities_is_sorted_and_names_everyone_once() {
         listed,
         [
             (None, None, Some("bob@x.y"), Kind::User),
-            (Some(&*id(1)), None, None, Kind::AdacSystem),
+            (Some(&*id(1)), None, Some("ac"), Kind::AdacSystem),
             (Some(&*second), Some(&*client), Some("app"), Kind::OtherMi),
         ]
     );

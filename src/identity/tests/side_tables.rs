@@ -70,6 +70,13 @@ fn identities_carry_what_rules_join_on() {
 }
 
 #[test]
+fn an_identity_that_nobody_names_has_its_resources_name() {
+    let records = [(Inv::AccessConnector, &*with_user_assigned(CONNECTOR, &user_assigned(MANAGED, "U1"), 1, 2))];
+
+    assert_eq!(all(&tables(&records, &[])["identities"], &["principal_id", "name"]), [[&*id(1), "u1"]]);
+}
+
+#[test]
 fn an_attached_identity_without_an_object_id_is_listed_by_its_arm_id() {
     let uami = user_assigned("/subscriptions/s1/resourceGroups/rg", "u1");
     let record = format!(r#"{{"id":"{CONNECTOR}","identity":{{"userAssignedIdentities":{{"{uami}":{{}}}}}}}}"#);

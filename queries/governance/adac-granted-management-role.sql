@@ -35,7 +35,8 @@
 -- Remove the assignment. Grant Storage Blob Data Contributor on the container instead.
 
 WITH file_events AS (
-  SELECT principal_id, bool_or(file_events) AS known
+  -- An identity can serve several connectors: one that may have file events is enough.
+  SELECT principal_id, coalesce(bool_or(file_events), FALSE) AS known, bool_or(coalesce(file_events, TRUE)) AS possible
   FROM connectors
   GROUP BY principal_id
 ),
@@ -45,7 +46,8 @@ governed_accounts AS (
 ),
 grants_to_connectors AS (
   SELECT e.*,
-    f.known AS file_events,
+    coalesce(f.known, FALSE) AS has_file_events,
+    coalesce(f.possible, TRUE) AS may_have_file_events,
     g.account IS NOT NULL AS on_governed_account,
     -- What the recipe for file events asks for.
     (e.role_id = '17d1049b-9a84-46fb-8f53-869881c3d3ab' AND e.scope_level = 'account')
@@ -70,7 +72,7 @@ grants_to_connectors AS (
 )
 SELECT *,
   CASE
-    WHEN for_file_events AND file_events IS NULL THEN 'low'
+    WHEN for_file_events AND may_have_file_events AND NOT has_file_events THEN 'low'
     WHEN role_class = 'owner_like' THEN CASE WHEN outcome = 'success' THEN 'critical' ELSE 'high' END
     WHEN role_class = 'management' THEN CASE WHEN outcome = 'success' THEN 'high' ELSE 'medium' END
     ELSE CASE WHEN outcome = 'success' THEN 'medium' ELSE 'low' END
@@ -78,6 +80,6 @@ SELECT *,
 FROM grants_to_connectors
 WHERE NOT (
   for_file_events
-  AND coalesce(file_events, FALSE)
+  AND has_file_events
   AND (on_governed_account OR role_class <> 'key_yielding')
 )

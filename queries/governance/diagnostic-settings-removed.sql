@@ -40,9 +40,12 @@
 WITH settings AS (
   SELECT *,
     regexp_replace(target_id, '/providers/microsoft\.[a-z]+/diagnosticsettings/.*$', '') AS watched,
+    -- Some forms name people, but not by object id; of nobody it is not known that they are the same.
+    coalesce(principal_id, principal_name, event_uid) AS who,
     op_class = 'diag_delete' OR regexp_like(
       coalesce(request_body, ''),
-      '"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"[^{}]*"enabled":false|"enabled":false[^{}]*"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"',
+      -- A category beside what is false of it, in one object; a retention policy may lie between.
+      '"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"([^{}]|\{[^{}]*\})*"enabled":false|"enabled":false([^{}]|\{[^{}]*\})*"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"',
       'i'
     ) AS switches_off
   FROM events
@@ -53,10 +56,10 @@ WITH settings AS (
 neighbours AS (
   SELECT *,
     MAX(CASE WHEN NOT switches_off AND outcome = 'success' THEN time END) OVER (
-      PARTITION BY principal_id, watched ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      PARTITION BY who, watched ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS written_before,
     MIN(CASE WHEN NOT switches_off AND outcome = 'success' THEN time END) OVER (
-      PARTITION BY principal_id, watched ORDER BY time ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+      PARTITION BY who, watched ORDER BY time ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
     ) AS written_after
   FROM settings
 ),

@@ -2,6 +2,7 @@
 //! come out.
 
 mod cli;
+mod formats;
 mod forms;
 mod layers;
 mod real_logs;

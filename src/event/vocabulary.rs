@@ -336,7 +336,7 @@ vocabulary! {
         Oauth = "oauth",
         /// The `skoid` of a user-delegation SAS.
         SasSkoid = "sas_skoid",
-        /// The client id in a SQL or Databricks principal name, looked up.
+        /// The application id of an application whose record has no object id, looked up.
         ClientId = "client_id",
         /// A sign-in record.
         Signin = "signin",

@@ -156,10 +156,6 @@ impl<'r> Actor<'r> {
 
     /// Fills the columns that say who acted. Leaves `src_ip` alone.
     pub(super) fn apply(&self, row: &mut Row<'r>) {
-        if let Some((id, via)) = self.object_id {
-            row.set(TextColumn::PrincipalId, Some(id));
-            row.principal_via = via;
-        }
         row.set(TextColumn::AppId, self.app_id);
         row.set(TextColumn::PrincipalName, self.name());
         row.set(TextColumn::Mirid, self.mirid);
@@ -167,6 +163,7 @@ impl<'r> Actor<'r> {
         row.set(TextColumn::TenantId, self.tenant());
         row.set(TextColumn::TokenUti, self.token_id);
         row.token_kind = self.token_kind();
+        set_principal(row, self.object_id);
         row.auth_type = self.auth_type();
         // A federated credential cannot be told from a certificate here: both are an assertion.
         row.secret_bearing =
@@ -176,6 +173,20 @@ impl<'r> Actor<'r> {
             set_audience(row, audience);
         }
     }
+}
+
+/// Sets the principal's object id and where it came from. An application without one goes by its
+/// application id, which is looked up once everything is known; who has neither came from nowhere.
+///
+/// `row` must have its `app_id` and `token_kind`.
+pub(super) fn set_principal<'r>(row: &mut Row<'r>, id: Option<(&'r str, PrincipalVia)>) {
+    let is_application = row.token_kind == TokenKind::App && row.get(TextColumn::AppId).is_some();
+    row.principal_via = match id {
+        Some((_, via)) => via,
+        None if is_application => PrincipalVia::ClientId,
+        None => PrincipalVia::None,
+    };
+    row.set(TextColumn::PrincipalId, id.map(|(id, _)| id));
 }
 
 /// Whether this is the application id of Privileged Identity Management.

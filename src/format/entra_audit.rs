@@ -4,7 +4,7 @@ use crate::event::operation::classify;
 use crate::event::vocabulary::{BodyFrom, Form, LogSource, OpClass, Outcome, PrincipalVia, TokenKind};
 use crate::event::{Row, Scratch, TextColumn};
 use crate::format::RejectReason;
-use crate::format::actor::is_pim;
+use crate::format::actor::{self, is_pim};
 use crate::format::paths::{self, Columns, Path, Places};
 use crate::json::Value;
 
@@ -153,10 +153,7 @@ fn set_initiator<'r>(row: &mut Row<'r>, root: Value<'r>, layout: &Layout) {
     } else {
         (None, None)
     };
-    if id.is_some() {
-        row.set(TextColumn::PrincipalId, id);
-        row.principal_via = PrincipalVia::Caller;
-    }
+    actor::set_principal(row, id.map(|id| (id, PrincipalVia::Caller)));
     row.set(TextColumn::PrincipalName, name);
     // The service that logs is Microsoft's own word, unlike an application's display name.
     row.via_pim = is_by_pim || row.get(TextColumn::AppId).is_some_and(is_pim);

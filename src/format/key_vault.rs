@@ -14,6 +14,7 @@ use crate::event::operation;
 use crate::event::vocabulary::{AudienceKind, AuthType, Form, LogSource, Outcome, PrincipalVia, TokenKind};
 use crate::event::{Row, Scratch, TextColumn};
 use crate::format::RejectReason;
+use crate::format::actor;
 use crate::format::pick::{contains, decimal, last_segment, member, member_is, pick, segment_after, text, whole};
 use crate::json::Value;
 use crate::time::UtcMicros;
@@ -248,7 +249,6 @@ fn outcome_by_name(signature: Option<&str>) -> Outcome {
 /// Sets the columns of the principal. A client's first request comes without a token and is
 /// answered with 401: such a record has no principal, and nothing is made up for it.
 fn set_identity<'r>(row: &mut Row<'r>, claims: &Claims<'r>) {
-    row.set(TextColumn::PrincipalId, claims.object_id);
     row.set(TextColumn::AppId, claims.app_id);
     row.set(TextColumn::PrincipalName, claims.upn.or(claims.name));
     row.set(TextColumn::Mirid, claims.mirid);
@@ -256,10 +256,10 @@ fn set_identity<'r>(row: &mut Row<'r>, claims: &Claims<'r>) {
     row.set(TextColumn::TenantId, claims.tenant_id);
     row.set(TextColumn::TokenUti, claims.uti);
     row.token_kind = claims.token_kind();
+    actor::set_principal(row, claims.object_id.map(|id| (id, PrincipalVia::Oauth)));
     if !claims.name_a_principal() {
         return;
     }
-    row.principal_via = PrincipalVia::Oauth;
     // 0 public client, 1 secret, 2 certificate or assertion, which managed identities use too:
     // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference, read 2026-11.
     let has_own_credential = claims.mirid.is_none() && row.token_kind != TokenKind::User;

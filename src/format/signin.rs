@@ -5,6 +5,7 @@ use crate::event::operation::classify;
 use crate::event::vocabulary::{AuthType, Form, LogSource, Outcome, PrincipalVia, TokenKind};
 use crate::event::{Row, TextColumn};
 use crate::format::RejectReason;
+use crate::format::actor;
 use crate::format::paths::{self, Columns, Places};
 use crate::json::Value;
 
@@ -137,10 +138,7 @@ fn set_principal<'r>(row: &mut Row<'r>, root: Value<'r>, category: Option<Catego
         TokenKind::User => (user, layout.user_name),
         TokenKind::App | TokenKind::Unknown => (application, layout.application_principal_name),
     };
-    if id.is_some() {
-        row.set(TextColumn::PrincipalId, id);
-        row.principal_via = PrincipalVia::Signin;
-    }
+    actor::set_principal(row, id.map(|id| (id, PrincipalVia::Signin)));
     row.set(TextColumn::PrincipalName, paths::text(root, name));
 }
 

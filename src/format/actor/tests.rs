@@ -157,3 +157,17 @@ fn claims_of_the_wrong_type_are_absent() {
         assert_eq!(row.token_kind, TokenKind::Unknown);
     });
 }
+
+/// Such a record said that its principal came from the token, or from nowhere, although the
+/// application id in it is what it is found by.
+#[test]
+fn an_application_without_an_object_id_goes_by_its_application_id() {
+    row_of(r#"{"appid":"A","idtyp":"app"}"#, None, None, |row| {
+        assert_eq!(row.get(TextColumn::PrincipalId), None);
+        assert_eq!(row.principal_via, PrincipalVia::ClientId);
+    });
+    // A person's token carries the application it came through; without `idtyp` it may be one.
+    for claims in [r#"{"appid":"A","idtyp":"user"}"#, r#"{"appid":"A"}"#, r#"{"idtyp":"app"}"#] {
+        row_of(claims, None, None, |row| assert_eq!(row.principal_via, PrincipalVia::None, "{claims}"));
+    }
+}

@@ -91,3 +91,14 @@ fn other_records_with_the_same_words_are_not_claimed() {
     );
     assert_eq!(stranger(r#"{"category":"AuditLogs","properties":{}}"#), "AuditLogs");
 }
+
+#[test]
+fn an_application_without_an_object_id_goes_by_its_application_id() {
+    let record = r#"{"id":"x","activityDateTime":"2026-05-04T10:00:00Z","activityDisplayName":"Update user","initiatedBy":{"app":{"appId":"a","displayName":"etl","servicePrincipalId":null}}}"#;
+
+    decoded(FORMAT, record, |row| {
+        let row = row.unwrap();
+        assert_eq!(row.get(TextColumn::PrincipalId), None);
+        assert_eq!(row.principal_via, PrincipalVia::ClientId);
+    });
+}

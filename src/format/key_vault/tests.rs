@@ -227,3 +227,21 @@ fn a_record_without_time_or_operation_is_rejected_and_other_services_are_not_cla
         with_record(text, &[], |root, _| assert!(!probe(root), "{text}"));
     }
 }
+
+/// A record with nothing but an application id said `oauth`, with a null object id beside it.
+#[test]
+fn without_an_object_id_the_application_id_counts_only_for_applications() {
+    let table = [
+        (format!(r#""oid":"{OID}","appid":"{APP}","idtyp":"app""#), PrincipalVia::Oauth),
+        (format!(r#""appid":"{APP}","idtyp":"app""#), PrincipalVia::ClientId),
+        (format!(r#""appid":"{APP}""#), PrincipalVia::None),
+        (format!(r#""appid":"{APP}","upn":"ann@example.com""#), PrincipalVia::None),
+    ];
+    for (claims, via) in &table {
+        decoded(&record(&format!("{{{claims}}}"), ""), |row| {
+            let row = row.unwrap();
+            assert_eq!((row.principal_via, row.get(TextColumn::AppId)), (*via, Some(APP)), "{claims}");
+            assert_eq!(row.get(TextColumn::PrincipalId).is_some(), *via == PrincipalVia::Oauth);
+        });
+    }
+}

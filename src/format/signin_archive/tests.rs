@@ -123,3 +123,20 @@ fn other_categories_of_the_same_envelope_are_not_claimed() {
     assert_eq!(stranger(&record("ADFSSignInLogs", "")), "ADFSSignInLogs");
     assert_eq!(stranger(&record("UserRiskEvents", "")), "UserRiskEvents");
 }
+
+/// The identity stage finds its object id by its application id, and the column said `none`.
+#[test]
+fn an_application_without_an_object_id_goes_by_its_application_id() {
+    let cases = [
+        ("ServicePrincipalSignInLogs", r#""appId":"a""#, PrincipalVia::ClientId),
+        ("ServicePrincipalSignInLogs", r#""appId":"a","servicePrincipalId":"b""#, PrincipalVia::Signin),
+        ("ServicePrincipalSignInLogs", r#""servicePrincipalName":"etl""#, PrincipalVia::None),
+        // A person uses an application, and is not it.
+        ("SignInLogs", r#""appId":"a""#, PrincipalVia::None),
+    ];
+    for (category, properties, via) in cases {
+        decoded(FORMAT, &record(category, properties), |row| {
+            assert_eq!(row.unwrap().principal_via, via, "{category} {properties}");
+        });
+    }
+}

@@ -3,6 +3,7 @@
 use super::Fields;
 use crate::event::vocabulary::{AuthType, PrincipalVia, TokenKind};
 use crate::event::{Row, Scratch, TextColumn};
+use crate::format::actor;
 use crate::format::pick::{pick, same_guid, text};
 use crate::format::sas::Uri;
 use crate::json::Value;
@@ -37,18 +38,15 @@ pub(super) fn set<'r>(row: &mut Row<'r>, fields: &Fields<'r>, uri: Uri<'r>, scra
     }
     let delegator = if row.auth_type == AuthType::DelegationSas { first_principal(fields.authorization) } else { None };
     let principal = fields.object_id.or(delegator);
-    row.set(TextColumn::PrincipalId, principal);
     row.set(TextColumn::AppId, fields.app_id);
     row.set(TextColumn::PrincipalName, fields.upn);
-    if principal.is_some() || fields.app_id.is_some() || fields.upn.is_some() {
-        row.principal_via = PrincipalVia::Oauth;
-    }
     row.token_kind = if fields.upn.is_some() {
         TokenKind::User
     } else {
         let own = principal.and_then(|principal| kind_of(fields.authorization, principal));
         own.or_else(|| any_kind(fields.authorization)).unwrap_or(TokenKind::Unknown)
     };
+    actor::set_principal(row, principal.map(|id| (id, PrincipalVia::Oauth)));
 }
 
 /// Whether storage refused the signature itself (`AuthenticationFailed`), not the access asked for

@@ -324,3 +324,23 @@ fn other_records_are_not_claimed() {
         with_record(text, &[], |root, _| assert!(!probe(root), "{text}"));
     }
 }
+
+/// A requester without an object id was said to come from the token.
+#[test]
+fn without_an_object_id_the_application_id_counts_only_for_applications() {
+    const APP: &str = "11111111-0000-4000-8000-00000000000a";
+    let principals = r#""authorization":[{"principals":[{"type":"ServicePrincipal"}]}],"#;
+    let table = [
+        (principals, format!(r#"{{"appId":"{APP}"}}"#), PrincipalVia::ClientId),
+        ("", format!(r#"{{"appId":"{APP}"}}"#), PrincipalVia::None),
+        ("", format!(r#"{{"appId":"{APP}","upn":"ann@example.com"}}"#), PrincipalVia::None),
+    ];
+    for (authorization, requester, via) in &table {
+        let identity = format!(r#"{{"type":"OAuth",{authorization}"requester":{requester}}}"#);
+        decoded(&record(&identity, ""), |row| {
+            let row = row.unwrap();
+            assert_eq!((row.principal_via, row.get(TextColumn::AppId)), (*via, Some(APP)), "{identity}");
+            assert_eq!(row.get(TextColumn::PrincipalId), None);
+        });
+    }
+}

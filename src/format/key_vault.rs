@@ -163,11 +163,12 @@ impl<'r> Fields<'r> {
     /// Reads a row of `AZKVAuditLogs`.
     fn of_table(root: Value<'r>) -> Self {
         let mut fields = Self::of_common_columns(root);
-        let [caller_ip, status_code, id, request_uri, client, assignment] = pick(
+        let [caller_ip, category, status_code, id, request_uri, client, assignment] = pick(
             Some(root),
-            &["CallerIpAddress", "HttpStatusCode", "Id", "RequestUri", "ClientInfo", "AppliedAssignmentId"],
+            &["CallerIpAddress", "Category", "HttpStatusCode", "Id", "RequestUri", "ClientInfo", "AppliedAssignmentId"],
         );
         fields.caller_ip = text(caller_ip);
+        fields.category = text(category);
         fields.status_code = text(status_code);
         fields.id = text(id);
         fields.request_uri = text(request_uri);

@@ -40,7 +40,7 @@ fn diagnostics() -> String {
 fn table() -> String {
     format!(
         r#"{{"TenantId":"99999999-0000-4000-8000-000000000009","TimeGenerated":"2026-05-04T10:00:00.5Z","OperationName":"SecretGet",
-        "ResultType":"Success","ResultSignature":"OK","DurationMs":41,"CallerIpAddress":"20.1.2.3",
+        "Category":"AuditEvent","ResultType":"Success","ResultSignature":"OK","DurationMs":41,"CallerIpAddress":"20.1.2.3",
         "CorrelationId":"c0ffee00-0000-4000-8000-000000000001","HttpStatusCode":200,"RequestUri":"{URI}","Id":"{ID}",
         "ClientInfo":"python-requests/2.31","AppliedAssignmentId":"aaaaaaaa-0000-4000-8000-000000000001",
         "Identity":"{{\"claim\":{{\"oid\":\"{OID}\",\"appid\":\"{APP}\",\"appidacr\":\"2\",\"idtyp\":\"app\",\"iss\":\"https://sts.windows.net/{TENANT}/\",\"uti\":\"UTI-1\",\"xms_mirid\":\"{MIRID}\",\"xms_az_rid\":\"{AZ_RID}\"}}}}",
@@ -76,6 +76,7 @@ fn the_read_of_a_secret_is_decoded_alike_from_all_forms() {
             assert_eq!(row.duration_ms, Some(41.0));
             assert_eq!(row.uid_parts, [Some(URI), Some("200"), None]);
             let expected = [
+                (TextColumn::Category, "AuditEvent"),
                 (TextColumn::Operation, "SecretGet"),
                 (TextColumn::ResultCode, "200"),
                 (TextColumn::PrincipalId, OID),

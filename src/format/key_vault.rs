@@ -263,11 +263,12 @@ fn set_identity<'r>(row: &mut Row<'r>, claims: &Claims<'r>) {
     }
     // 0 public client, 1 secret, 2 certificate or assertion, which managed identities use too:
     // https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference, read 2026-11.
-    let has_own_credential = claims.mirid.is_none() && row.token_kind != TokenKind::User;
+    // In a person's token it is about the application that the person came through.
     (row.auth_type, row.secret_bearing) = match claims.app_id_acr {
+        _ if row.token_kind == TokenKind::User => (AuthType::Oauth, false),
         _ if claims.mirid.is_some() => (AuthType::Msi, false),
-        Some("1") => (AuthType::Secret, has_own_credential),
-        Some("2") => (AuthType::Certificate, has_own_credential),
+        Some("1") => (AuthType::Secret, true),
+        Some("2") => (AuthType::Certificate, true),
         _ => (AuthType::Oauth, false),
     };
 }

@@ -155,7 +155,7 @@ fn long_claim_names_are_read_and_tell_a_person() {
         assert_eq!(row.get(TextColumn::PrincipalId), Some(OID));
         assert_eq!(row.get(TextColumn::PrincipalName), Some("ann@example.com"));
         assert_eq!(row.get(TextColumn::TenantId), Some(TENANT));
-        assert_eq!((row.token_kind, row.auth_type, row.secret_bearing), (TokenKind::User, AuthType::Secret, false));
+        assert_eq!((row.token_kind, row.auth_type, row.secret_bearing), (TokenKind::User, AuthType::Oauth, false));
         assert_eq!((row.get(TextColumn::TargetName), row.get(TextColumn::Container)), (Some("kv-prod"), None));
     });
     let columns = format!(
@@ -175,6 +175,7 @@ fn the_credential_is_told_from_the_claims() {
         (r#""appidacr":"1","idtyp":"app""#, AuthType::Secret, true, TokenKind::App),
         (r#""appidacr":"2","idtyp":"app""#, AuthType::Certificate, true, TokenKind::App),
         (r#""appidacr":"0","scp":"user_impersonation""#, AuthType::Oauth, false, TokenKind::User),
+        (r#""appidacr":"2","scp":"user_impersonation""#, AuthType::Oauth, false, TokenKind::User),
         (r#""appidacr":"2","xms_mirid":"/subscriptions/s/x""#, AuthType::Msi, false, TokenKind::App),
         (r#""idtyp":"user""#, AuthType::Oauth, false, TokenKind::User),
         (r#""ver":"1.0""#, AuthType::Oauth, false, TokenKind::Unknown),

@@ -27,7 +27,7 @@ pub(super) fn set<'r>(row: &mut Row<'r>, fields: &Fields<'r>, uri: Uri<'r>, scra
     if let Some(delegation) = delegation {
         row.set(TextColumn::PrincipalId, Some(delegation.object_id));
         row.principal_via = PrincipalVia::SasSkoid;
-        row.set(TextColumn::RequesterId, fields.object_id);
+        row.set(TextColumn::RequesterId, fields.object_id.filter(|id| !same_guid(id, delegation.object_id)));
         row.set(TextColumn::TenantId, delegation.tenant_id.or(fields.tenant_id));
         row.token_kind = kind_of(fields.authorization, delegation.object_id).unwrap_or(TokenKind::Unknown);
         return;

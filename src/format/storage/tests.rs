@@ -344,3 +344,19 @@ fn without_an_object_id_the_application_id_counts_only_for_applications() {
         });
     }
 }
+
+/// Most records name the delegating principal twice, which made it look like two.
+#[test]
+fn a_requester_that_is_the_delegating_principal_is_not_named_again() {
+    let uri = format!(
+        r#","uri":"https://lake01.dfs.core.windows.net/bronze/x?skoid={ACCESS_CONNECTOR}&sktid={TENANT}&sig=TOPSECRET""#
+    );
+    for requester in [ACCESS_CONNECTOR.to_owned(), ACCESS_CONNECTOR.replace('-', "").to_uppercase()] {
+        let identity = format!(r#"{{"type":"DelegationSAS","requester":{{"objectId":"{requester}"}}}}"#);
+        decoded(&record(&identity, &uri), |row| {
+            let row = row.unwrap();
+            assert_eq!(row.get(TextColumn::PrincipalId), Some(ACCESS_CONNECTOR));
+            assert_eq!(row.get(TextColumn::RequesterId), None, "{requester}");
+        });
+    }
+}

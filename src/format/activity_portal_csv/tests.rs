@@ -87,3 +87,28 @@ fn a_row_without_a_readable_time_is_rejected() {
 
     decoded_csv(FORMAT, &cells, |row| assert_eq!(row.err(), Some(RejectReason::NoTime)));
 }
+
+/// Such a row was skipped as if it were of another file.
+#[test]
+fn a_row_of_a_health_event_has_no_correlation_id() {
+    let mut cells = cells("", "Updated", "/x");
+    cells[0].1 = "";
+    cells[1].1 = "Health Event Updated";
+    cells[3].1 = "Resource Health";
+
+    decoded_csv(FORMAT, &cells, |row| {
+        let row = row.unwrap();
+        assert_eq!(row.get(TextColumn::CorrelationId), None);
+        assert_eq!(row.get(TextColumn::Category), Some("Resource Health"));
+        assert_eq!((row.status, row.outcome), (Status::Other, Outcome::Unknown));
+        assert_eq!(row.uid_parts, [None, Some("Resource Health"), None]);
+    });
+}
+
+#[test]
+fn a_row_without_an_operation_is_rejected() {
+    let mut cells = cells("x", "Started", "/x");
+    cells[1].1 = "";
+
+    decoded_csv(FORMAT, &cells, |row| assert_eq!(row.err(), Some(RejectReason::NoOperation)));
+}

@@ -132,6 +132,8 @@ fn set_principal<'r>(row: &mut Row<'r>, root: Value<'r>, category: Option<Catego
         Some(category) => category.token_kind(),
         None if user.is_some() => TokenKind::User,
         None if application.is_some() => TokenKind::App,
+        // Only a person's sign-in has a person's name.
+        None if paths::text(root, layout.user_name).is_some() => TokenKind::User,
         None => TokenKind::Unknown,
     };
     let (id, name) = match row.token_kind {

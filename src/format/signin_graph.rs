@@ -40,10 +40,12 @@ const LAYOUT: Layout = Layout {
 };
 
 /// There is no envelope. A service principal of an inventory has `id`, `appId` and
-/// `createdDateTime` too, but neither correlation id nor status.
+/// `createdDateTime` too, but no status. What was selected may lack the correlation id; a status
+/// with an error code is a sign-in's as well.
 pub(super) fn probe(root: Value<'_>) -> bool {
-    ["id", "createdDateTime", "correlationId"].iter().all(|key| paths::has(root, key))
-        && root.get("status").is_some_and(|status| status.kind() == Kind::Object)
+    let Some(status) = root.get("status").filter(|status| status.kind() == Kind::Object) else { return false };
+    ["id", "createdDateTime"].iter().all(|key| paths::has(root, key))
+        && (paths::has(root, "correlationId") || paths::has(status, "errorCode"))
         && !paths::has(root, "time")
 }
 
@@ -55,7 +57,7 @@ fn category(root: Value<'_>) -> Option<Category> {
         let has = |places| paths::text(root, places).is_some();
         let is_managed =
             paths::text(root, MANAGED_IDENTITY_TYPE).is_some_and(|kind| !kind.eq_ignore_ascii_case("none"));
-        if has(LAYOUT.user_id) {
+        if has(LAYOUT.user_id) || has(LAYOUT.user_name) {
             let interactive = root.at(&["isInteractive"]).and_then(Value::as_bool)?;
             Some(if interactive { Category::InteractiveUser } else { Category::NonInteractiveUser })
         } else if is_managed {

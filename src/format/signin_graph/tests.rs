@@ -1,5 +1,5 @@
 use crate::event::TextColumn;
-use crate::event::vocabulary::{AuthType, Form, Outcome, TokenKind};
+use crate::event::vocabulary::{AuthType, Form, Outcome, PrincipalVia, TokenKind};
 use crate::format::LogFormat;
 use crate::format::tests::{decoded, stranger};
 use crate::time::UtcMicros;
@@ -59,4 +59,19 @@ fn a_service_principal_of_an_inventory_is_no_sign_in() {
     let record = r#"{"id":"x","appId":"a","createdDateTime":"2026-05-04T10:00:00Z","displayName":"ac","servicePrincipalNames":[]}"#;
 
     assert_eq!(stranger(record), "unrecognised");
+}
+
+/// A query can select few properties; such a record was skipped as unrecognised.
+#[test]
+fn a_record_of_selected_properties_is_a_sign_in_of_the_person_it_names() {
+    let record = r#"{"id":"x","createdDateTime":"2026-05-04T10:00:00Z","userPrincipalName":"jo@example.com","appId":"a","status":{"errorCode":0},"isInteractive":true}"#;
+    decoded(FORMAT, record, |row| {
+        let row = row.unwrap();
+        assert_eq!(row.get(TextColumn::Category), Some("SignInLogs"));
+        assert_eq!(row.get(TextColumn::PrincipalName), Some("jo@example.com"));
+        assert_eq!((row.token_kind, row.principal_via), (TokenKind::User, PrincipalVia::None));
+        assert_eq!(row.auth_type, AuthType::Oauth);
+    });
+    let other = r#"{"id":"x","createdDateTime":"2026-05-04T10:00:00Z","status":{"state":"done"}}"#;
+    assert_eq!(stranger(other), "unrecognised");
 }

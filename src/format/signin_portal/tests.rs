@@ -74,3 +74,15 @@ fn a_persons_row_has_no_category_for_two_files_share_its_header() {
         assert_eq!(row.get(TextColumn::ResultCode), Some("50140"));
     });
 }
+
+/// A row of a person without an id was nobody's, and lost its name.
+#[test]
+fn a_person_is_known_by_the_name_alone() {
+    let cells =
+        [("Date (UTC)", "2025-12-04T08:19:41Z"), ("Request ID", "x"), ("Username", "jo@example.com"), ("User", "Jo")];
+    decoded_csv(FORMAT, &cells, |row| {
+        let row = row.unwrap();
+        assert_eq!(row.token_kind, TokenKind::User);
+        assert_eq!(row.get(TextColumn::PrincipalName), Some("jo@example.com"));
+    });
+}

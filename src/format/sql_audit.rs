@@ -9,6 +9,8 @@ mod error_number;
 #[cfg(test)]
 mod tests;
 
+use std::net::{IpAddr, SocketAddr};
+
 use crate::arm;
 use crate::event::operation;
 use crate::event::vocabulary::{AudienceKind, AuthType, Form, LogSource, Outcome, PrincipalVia, TokenKind};
@@ -163,7 +165,9 @@ impl<'r> Fields<'r> {
             Shape::Diagnostics => pick_diagnostics(root),
             Shape::Table => TABLE.map(|name| root.get_ignore_case(name)),
         };
-        let duration_ms = found.get(12).copied().flatten().and_then(|value| decimal(Some(value)));
+        let duration = found.get(12).copied().flatten();
+        // Rows of the table have it under either name.
+        let duration = duration.or_else(|| root.get_ignore_case("DurationMilliseconds"));
         let [time, event_id, action_name, action_id, succeeded, server_name, rest @ ..] = found.map(text);
         let [session_name, database_name, database, object, client_ip, application, _, instance, additional] = rest;
         let envelope = |names: &[&str]| names.iter().find_map(|name| member(root, name));
@@ -180,15 +184,20 @@ impl<'r> Fields<'r> {
             principal: trimmed(server_name).or(trimmed(session_name)).or(trimmed(database_name)),
             database,
             object,
-            client_ip,
+            client_ip: client_ip.filter(|client| is_address(client)),
             application,
-            duration_ms,
+            duration_ms: decimal(duration),
             instance,
             additional,
             resource_id: envelope(&["resourceId", "_ResourceId", "ResourceId"]),
             server: envelope(&["LogicalServerName", "LogicalServerName_s"]),
         }
     }
+}
+
+/// Whether a client is an address: it can be a word too, such as `Internal` or `local machine`.
+fn is_address(client: &str) -> bool {
+    client.parse::<IpAddr>().is_ok() || client.parse::<SocketAddr>().is_ok()
 }
 
 /// Past 500 columns the table `AzureDiagnostics` moves the rest into `AdditionalFields`:

@@ -173,3 +173,33 @@ fn a_record_without_time_or_action_is_rejected_and_others_are_not_claimed() {
         with_record(text, &[], |root, _| assert!(!probe(root), "{text}"));
     }
 }
+
+/// Azure's own sessions have a word where others have an address, and it stood in `src_ip`.
+#[test]
+fn a_client_that_is_no_address_is_none() {
+    let table = [
+        ("10.1.2.3", true),
+        ("10.1.2.3:1433", true),
+        ("2001:db8::7", true),
+        ("[2001:db8::7]:1433", true),
+        ("Internal", false),
+        ("local machine", false),
+        ("<named pipe>", false),
+    ];
+    for (client, is_address) in table {
+        decoded(&record(&format!(r#","client_ip":"{client}""#)), |row| {
+            assert_eq!(row.unwrap().get(TextColumn::SrcIp), is_address.then_some(client));
+        });
+    }
+}
+
+/// The duration of such a row was lost.
+#[test]
+fn rows_of_the_table_have_their_duration_under_two_names() {
+    for name in ["DurationMs", "DurationMilliseconds"] {
+        let row = format!(
+            r#"{{"TimeGenerated":"2026-05-04T10:00:00Z","Category":"SQLSecurityAuditEvents","ActionId":"BCM","{name}":17}}"#
+        );
+        decoded(&row, |row| assert_eq!(row.unwrap().duration_ms, Some(17.0), "{name}"));
+    }
+}

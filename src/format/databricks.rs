@@ -46,6 +46,10 @@ pub(super) const JSON_IN_STRINGS: &[&[&str]] = &[
 /// What stands before service and action in `operationName`.
 const OPERATION_PREFIX: &str = "Microsoft.Databricks/";
 
+/// The number of the workspace in events of the account:
+/// <https://learn.microsoft.com/azure/databricks/admin/system-tables/audit-logs>, read 2026-11.
+const NO_WORKSPACE: &str = "0";
+
 /// Services of which every action's parameters are kept.
 const SERVICES_WITH_BODY: [&str; 3] = ["clusters", "globalInitScripts", "secrets"];
 
@@ -200,12 +204,22 @@ impl<'r> Fields<'r> {
         }
     }
 
-    /// Reads a delivered audit log, which names its workspace by number only.
+    /// Reads a delivered audit log, which names its workspace by number only, under either key.
     fn of_delivery(root: Value<'r>) -> Self {
-        let [time, service, action, workspace, request_id, source_ip, user_agent] = pick(
+        let [time, service, action, workspace, organisation, request_id, source_ip, user_agent] = pick(
             Some(root),
-            &["timestamp", "serviceName", "actionName", "workspaceId", "requestId", "sourceIPAddress", "userAgent"],
+            &[
+                "timestamp",
+                "serviceName",
+                "actionName",
+                "workspaceId",
+                "orgId",
+                "requestId",
+                "sourceIPAddress",
+                "userAgent",
+            ],
         );
+        let workspace = workspace.or(organisation);
         let [log_id, identity, response, parameters] =
             pick(Some(root), &["auditId", "userIdentity", "response", "requestParams"]);
         Self::of_account([time, service, action, workspace, request_id, log_id], [source_ip, user_agent])
@@ -240,7 +254,7 @@ impl<'r> Fields<'r> {
             category: text(service),
             service: text(service),
             action: text(action),
-            workspace_number: text(workspace),
+            workspace_number: text(workspace).filter(|number| *number != NO_WORKSPACE),
             request_id: text(request_id),
             log_id: text(log_id),
             source_ip: text(source_ip),

@@ -221,3 +221,20 @@ fn the_activity_log_of_workspaces_is_not_claimed() {
         with_record(text, &[], |root, _| assert!(!probe(root), "{text}"));
     }
 }
+
+/// The number under `orgId` was not read, so the events had no workspace.
+#[test]
+fn a_delivered_event_names_its_workspace_under_either_key_and_an_accounts_none() {
+    let table = [
+        (r#""workspaceId":"7887781966444145""#, Some("7887781966444145")),
+        (r#""orgId":"7887781966444145""#, Some("7887781966444145")),
+        (r#""workspaceId":7887781966444145,"orgId":"1""#, Some("7887781966444145")),
+        (r#""orgId":"0""#, None),
+        (r#""workspaceId":0"#, None),
+    ];
+    for (workspace, name) in table {
+        let text =
+            format!(r#"{{"timestamp":1777888800000,"serviceName":"accounts","actionName":"tokenLogin",{workspace}}}"#);
+        decoded(&text, |row| assert_eq!(row.unwrap().get(TextColumn::TargetName), name, "{workspace}"));
+    }
+}

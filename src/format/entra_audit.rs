@@ -27,6 +27,7 @@ struct Layout {
     service: Places,
     initiator: Places,
     targets: Places,
+    duration: Places,
     columns: Columns,
 }
 
@@ -40,6 +41,7 @@ const ARCHIVE: Layout = Layout {
     service: &[&["properties", "loggedByService"]],
     initiator: &[&["properties", "initiatedBy"]],
     targets: &[&["properties", "targetResources"]],
+    duration: &[&["durationMs"]],
     columns: &[
         (TextColumn::TenantId, &[&["tenantId"], &["properties", "tenantId"]]),
         (TextColumn::SrcIp, &[&["callerIpAddress"], &["properties", "initiatedBy", "user", "ipAddress"]]),
@@ -58,6 +60,7 @@ const GRAPH: Layout = Layout {
     service: &[&["loggedByService"]],
     initiator: &[&["initiatedBy"]],
     targets: &[&["targetResources"]],
+    duration: &[],
     columns: &[
         (TextColumn::SrcIp, &[&["initiatedBy", "user", "ipAddress"]]),
         (TextColumn::UserAgent, &[&["userAgent"]]),
@@ -75,6 +78,7 @@ const TABLE: Layout = Layout {
     service: &[&["LoggedByService"]],
     initiator: &[&["InitiatedBy"]],
     targets: &[&["TargetResources"]],
+    duration: &[&["DurationMs"]],
     columns: &[
         // `TenantId` is the workspace's id in every table of Log Analytics.
         (TextColumn::TenantId, &[&["AADTenantId"]]),
@@ -118,6 +122,7 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
     row.set(TextColumn::Category, Some(CATEGORY));
     row.uid_parts = [paths::text(root, layout.id), None, None];
     paths::fill(&mut row, root, layout.columns);
+    row.duration_ms = paths::number(root, layout.duration);
     set_result(&mut row, root, layout);
     set_initiator(&mut row, root, layout);
     if let Some(targets) = paths::array(root, layout.targets) {

@@ -11,10 +11,10 @@ const CREDENTIAL: &str = r#""id":"Directory_x","category":"ApplicationManagement
 #[test]
 fn a_credential_added_to_a_service_principal_is_the_same_in_every_form() {
     let archive = format!(
-        r#"{{"time":"2026-05-04T10:00:30Z","resourceId":"/tenants/t/providers/Microsoft.aadiam","operationName":"Add service principal credentials","category":"AuditLogs","tenantId":"t","resultSignature":"None","callerIpAddress":"192.0.2.4","correlationId":"c","identity":"Jo","properties":{{{CREDENTIAL}}}}}"#
+        r#"{{"time":"2026-05-04T10:00:30Z","resourceId":"/tenants/t/providers/Microsoft.aadiam","operationName":"Add service principal credentials","category":"AuditLogs","tenantId":"t","resultSignature":"None","durationMs":7,"callerIpAddress":"192.0.2.4","correlationId":"c","identity":"Jo","properties":{{{CREDENTIAL}}}}}"#
     );
     let graph = format!("{{{CREDENTIAL}}}");
-    let table = r#"{"TimeGenerated":"2026-05-04T10:00:30Z","Type":"AuditLogs","ActivityDateTime":"2026-05-04T10:00:00.5Z","Category":"ApplicationManagement","TenantId":"99999999-0000-4000-8000-000000000001","AADTenantId":"t","Id":"Directory_x","CorrelationId":"c","Result":"success","ActivityDisplayName":"Add service principal credentials","LoggedByService":"Core Directory","InitiatedBy":"{\"user\":{\"id\":\"u\",\"userPrincipalName\":\"jo@example.com\",\"ipAddress\":\"192.0.2.4\"}}","TargetResources":"[{\"id\":\"b\",\"displayName\":\"dbmanagedidentity\",\"type\":\"ServicePrincipal\",\"modifiedProperties\":[]}]"}"#;
+    let table = r#"{"TimeGenerated":"2026-05-04T10:00:30Z","Type":"AuditLogs","ActivityDateTime":"2026-05-04T10:00:00.5Z","Category":"ApplicationManagement","TenantId":"99999999-0000-4000-8000-000000000001","AADTenantId":"t","Id":"Directory_x","DurationMs":"7","CorrelationId":"c","Result":"success","ActivityDisplayName":"Add service principal credentials","LoggedByService":"Core Directory","InitiatedBy":"{\"user\":{\"id\":\"u\",\"userPrincipalName\":\"jo@example.com\",\"ipAddress\":\"192.0.2.4\"}}","TargetResources":"[{\"id\":\"b\",\"displayName\":\"dbmanagedidentity\",\"type\":\"ServicePrincipal\",\"modifiedProperties\":[]}]"}"#;
     for (record, form) in
         [(archive.as_str(), Form::Archive), (graph.as_str(), Form::Graph), (table, Form::LogAnalytics)]
     {
@@ -34,6 +34,8 @@ fn a_credential_added_to_a_service_principal_is_the_same_in_every_form() {
             assert_eq!(row.get(TextColumn::AssigneeId), Some("b"));
             assert_eq!(row.get(TextColumn::TargetName), Some("dbmanagedidentity"));
             assert_eq!(row.get(TextColumn::TenantId), (form != Form::Graph).then_some("t"));
+            // Graph does not say it.
+            assert_eq!(row.duration_ms, (form != Form::Graph).then_some(7.0));
             assert!(!row.via_pim);
         });
     }

@@ -57,15 +57,21 @@ const LAYOUT: Layout = Layout {
 };
 
 /// Every resource log has this envelope too, so the category decides; without one, an operation
-/// of Azure Resource Manager that has a result.
+/// of Azure Resource Manager that has a result. A record of one of the categories is ours without
+/// a time too, to be rejected and not to be lost among strangers; the REST API has it elsewhere.
 pub(super) fn probe(root: Value<'_>) -> bool {
-    if !["time", "operationName", "resourceId"].iter().all(|key| paths::has(root, key)) {
+    if !["operationName", "resourceId"].iter().all(|key| paths::has(root, key)) {
         return false;
     }
+    let has_time = paths::has(root, "time");
     match paths::top(root, "category").filter(|category| !category.is_empty()) {
-        Some(category) => CATEGORIES.iter().any(|known| known.eq_ignore_ascii_case(category)),
+        Some(category) => {
+            CATEGORIES.iter().any(|known| known.eq_ignore_ascii_case(category))
+                && (has_time || !paths::has(root, "eventTimestamp"))
+        }
         None => {
-            paths::has(root, "resultType")
+            has_time
+                && paths::has(root, "resultType")
                 && paths::text(root, LAYOUT.operation).is_some_and(is_resource_manager_operation)
         }
     }

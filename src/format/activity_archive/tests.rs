@@ -148,3 +148,14 @@ fn a_record_without_a_readable_time_or_an_operation_is_rejected() {
         assert_eq!(row.err(), Some(RejectReason::NoOperation));
     });
 }
+
+/// A record without the key was counted as one of another log.
+#[test]
+fn a_record_without_a_time_is_rejected_unless_the_rest_api_has_it_elsewhere() {
+    let record =
+        r#"{"resourceId":"/x","operationName":"A.B/write","category":"Administrative","resultType":"Success"}"#;
+    decoded(FORMAT, record, |row| assert_eq!(row.err(), Some(RejectReason::NoTime)));
+
+    let rest = r#"{"eventTimestamp":"2026-05-04T10:00:00Z","resourceId":"/x","operationName":"A.B/write","category":"Administrative"}"#;
+    decoded(LogFormat::ActivityRest, rest, |row| assert!(row.is_ok()));
+}

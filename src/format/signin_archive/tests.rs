@@ -1,6 +1,6 @@
 use crate::event::TextColumn;
 use crate::event::vocabulary::{AudienceKind, AuthType, Form, OpClass, Outcome, Plane, PrincipalVia, TokenKind};
-use crate::format::LogFormat;
+use crate::format::{LogFormat, RejectReason};
 use crate::format::tests::{decoded, stranger};
 use crate::time::UtcMicros;
 
@@ -139,4 +139,14 @@ fn an_application_without_an_object_id_goes_by_its_application_id() {
             assert_eq!(row.unwrap().principal_via, via, "{category} {properties}");
         });
     }
+}
+
+/// Both records were counted as ones of another log.
+#[test]
+fn the_time_of_the_envelope_is_not_needed_and_no_time_at_all_is_rejected() {
+    let timed = r#"{"category":"SignInLogs","properties":{"id":"x","createdDateTime":"2026-05-04T10:00:00Z"}}"#;
+    decoded(FORMAT, timed, |row| assert_eq!(row.unwrap().time, Some(UtcMicros(1_777_888_800_000_000))));
+
+    let timeless = r#"{"category":"SignInLogs","properties":{"id":"x"}}"#;
+    decoded(FORMAT, timeless, |row| assert_eq!(row.err(), Some(RejectReason::NoTime)));
 }

@@ -1,7 +1,7 @@
 use crate::event::TextColumn;
 use crate::event::vocabulary::{AudienceKind, AuthType, Form, OpClass, Outcome, Plane, PrincipalVia, TokenKind};
-use crate::format::{LogFormat, RejectReason};
 use crate::format::tests::{decoded, stranger};
+use crate::format::{LogFormat, RejectReason};
 use crate::time::UtcMicros;
 
 const FORMAT: LogFormat = LogFormat::SigninArchive;

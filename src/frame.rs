@@ -161,7 +161,15 @@ pub struct Framer {
     container: Container,
     tape: Tape,
     next_record: u64,
-    lost_from: Option<u64>,
+    lost: Option<LostRange>,
+}
+
+/// What is consumed of a rejected region, as offsets in the object.
+#[derive(Debug, Clone, Copy)]
+struct LostRange {
+    start: u64,
+    /// After its last byte that is no white space: line ends are no part of a bad line.
+    end: u64,
 }
 
 impl Framer {
@@ -173,7 +181,7 @@ impl Framer {
             container: Container::Undecided,
             tape: Tape::new(),
             next_record: 0,
-            lost_from: None,
+            lost: None,
         }
     }
 
@@ -210,14 +218,16 @@ impl Framer {
         loop {
             let window = self.input.window();
             let step = match &mut self.container {
-                Container::Undecided => match detect(window, self.input.offset(), self.max_record_bytes) {
-                    Detected::Wait => Step::Wait,
-                    Detected::Skip(count) => Step::Skip(count),
-                    Detected::Container(count, container) => {
-                        self.container = container;
-                        Step::Skip(count)
+                Container::Undecided => {
+                    match detect(window, self.input.offset(), self.max_record_bytes, &mut self.tape) {
+                        Detected::Wait => Step::Wait,
+                        Detected::Skip(count) => Step::Skip(count),
+                        Detected::Container(count, container) => {
+                            self.container = container;
+                            Step::Skip(count)
+                        }
                     }
-                },
+                }
                 Container::Json(json) => json.step(window, &mut self.tape),
                 Container::Csv(csv) => csv.step(window, &mut self.tape),
                 Container::Avro(avro) => avro.step(window, self.input.offset(), &mut self.tape),
@@ -234,11 +244,21 @@ impl Framer {
                     self.input.consume(count);
                 }
                 Step::Lose(count) => {
-                    self.lost_from.get_or_insert(self.input.offset());
-                    self.input.consume(count);
+                    let lost = self.lose(count);
+                    self.lost = Some(lost);
                 }
-                Step::Record(count) => return Some(self.take(count, None)),
-                Step::Reject(count, reason) => return Some(self.take(count, Some(reason))),
+                Step::Record(count) => {
+                    let offset = self.input.offset();
+                    let range = self.input.consume(count);
+                    let place = Place { offset, length: self.input.offset() - offset, ..Place::default() };
+                    return Some((place, Found::Text(range)));
+                }
+                Step::Reject(count, reason) => {
+                    let LostRange { start, end } = self.lose(count);
+                    self.lost = None;
+                    let place = Place { offset: start, length: end - start, ..Place::default() };
+                    return Some((place, Found::Rejected(reason)));
+                }
                 Step::Inner(inner) => {
                     let Inner { block, in_block, length, found } = inner;
                     let place = Place { offset: block, length, record: 0, in_block: Some(in_block) };
@@ -249,40 +269,54 @@ impl Framer {
         }
     }
 
-    /// Consumes a record, or the end of a rejected region, and says where it lies.
-    fn take(&mut self, count: usize, reason: Option<FrameReject>) -> (Place, Found) {
-        let offset = self.lost_from.take().unwrap_or(self.input.offset());
-        let range = self.input.consume(count);
-        let place = Place { offset, length: self.input.offset() - offset, ..Place::default() };
-        (place, reason.map_or(Found::Text(range), Found::Rejected))
+    /// Consumes bytes of a rejected region.
+    fn lose(&mut self, count: usize) -> LostRange {
+        let offset = self.input.offset();
+        let mut lost = self.lost.unwrap_or(LostRange { start: offset, end: offset });
+        let bytes = self.input.window().bytes;
+        let bytes = bytes.get(..count).unwrap_or(bytes);
+        let solid = match self.container {
+            Container::Avro(_) => count,
+            _ => bytes.trim_ascii_end().len(),
+        };
+        if solid > 0 {
+            self.input.consume(solid);
+            lost.end = self.input.offset();
+        }
+        self.input.consume(count.saturating_sub(solid));
+        lost
     }
 }
 
-/// Decides by the first bytes what an object is.
-fn detect(window: Window<'_>, offset: u64, max_record_bytes: usize) -> Detected {
+/// Decides by the first bytes what an object is. `tape` is only scratch.
+fn detect(window: Window<'_>, offset: u64, max_record_bytes: usize, tape: &mut Tape) -> Detected {
     let bytes = window.bytes;
-    let refused = || Container::Refused(Some(FrameReject::UnknownContainer));
+    let json = || Detected::Container(0, Container::Json(JsonFramer::new(max_record_bytes)));
+    let refused = || Detected::Container(0, Container::Refused(Some(FrameReject::UnknownContainer)));
     let spaces = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     if spaces > 0 {
         return Detected::Skip(spaces);
     }
-    match bytes.first() {
-        None => return Detected::Wait,
-        Some(b'{' | b'[') => return Detected::Container(0, Container::Json(JsonFramer::new(max_record_bytes))),
-        Some(_) => {}
+    if bytes.is_empty() {
+        return Detected::Wait;
     }
     if offset == 0 && avro::MAGIC.starts_with(bytes.get(..avro::MAGIC.len()).unwrap_or(bytes)) {
         if bytes.len() >= avro::MAGIC.len() {
             return Detected::Container(0, Container::Avro(Box::new(AvroFramer::new(max_record_bytes))));
         }
-        return if window.is_finished { Detected::Container(0, refused()) } else { Detected::Wait };
+        return if window.is_finished { refused() } else { Detected::Wait };
+    }
+    match json::begins_json(window, tape) {
+        Some(true) => return json(),
+        None => return Detected::Wait,
+        Some(false) => {}
     }
     match csv::read_header(window, max_record_bytes) {
         Header::Wait => Detected::Wait,
         Header::Skip(count) => Detected::Skip(count),
         Header::Read(length, csv) => Detected::Container(length, Container::Csv(csv)),
-        Header::TornJson => Detected::Container(0, Container::Json(JsonFramer::inside_record(max_record_bytes))),
-        Header::NotCsv => Detected::Container(0, refused()),
+        Header::BadLineOfJson => Detected::Container(0, Container::Json(JsonFramer::after_bad_line(max_record_bytes))),
+        Header::NotCsv => refused(),
     }
 }
 

@@ -207,6 +207,7 @@ impl AvroFramer {
             let is_done = matches!(step, Step::Wait);
             if let Some((range, reason)) = body.apply(step) {
                 let in_block = (body.message, long(range.start - body.start));
+                let range = if reason.is_some() { without_space(&self.data, range) } else { range };
                 let length = long(range.len());
                 let found = reason.map_or(Found::Text(range), Found::Rejected);
                 return Some(Inner { block: block.offset, in_block, length, found });
@@ -252,6 +253,12 @@ impl Body {
             Step::Wait | Step::Inner(_) | Step::Refuse(_) => None,
         }
     }
+}
+
+/// A rejected region in a body without the white space at its end.
+fn without_space(data: &[u8], range: Range<usize>) -> Range<usize> {
+    let region = data.get(range.clone()).unwrap_or_default();
+    range.start..range.start + region.trim_ascii_end().len()
 }
 
 fn long(count: usize) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 use super::encoding::Window;
 use super::{FrameReject, Step};
@@ -28,8 +28,8 @@ pub(super) enum Header {
     Skip(usize),
     /// They are, and the header is so many bytes long, its line end included.
     Read(usize, CsvFramer),
-    /// The object begins inside a JSON record: its first line ends one, the second begins one.
-    TornJson,
+    /// The first line is neither a header nor JSON, the second begins a JSON record.
+    BadLineOfJson,
     /// They are not.
     NotCsv,
 }
@@ -38,8 +38,8 @@ pub(super) enum Header {
 #[derive(Debug)]
 struct Column {
     name: String,
-    /// The nearest column before this one that has the same name.
-    twin: Option<usize>,
+    /// The first column of this name.
+    first: usize,
 }
 
 /// One cell of a row: where its content lies, quotes not included.
@@ -61,36 +61,58 @@ enum Quotes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scan {
     /// A row whose content ends at `content`; the next begins at `next`.
-    Row { content: usize, next: usize, cells: usize },
-    /// The bytes end inside the row.
-    Cut,
-    /// Something follows a closing quote that cannot.
-    Junk,
-    /// The row is over the size limit.
-    Long,
+    Row { content: usize, next: usize, cells: usize, stray: StrayQuote },
+    /// The bytes end inside a cell.
+    Cut(Inside),
+    /// Here something follows a closing quote that cannot, or begins a quoted cell of several
+    /// lines after a stray quote.
+    Junk(usize),
+    /// The row is over the size limit; so much of it is known to be no other row's.
+    Long(Option<usize>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Plain,
+    Quotes,
+}
+
+/// Whether a cell without quotes around it has one inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StrayQuote {
+    Seen,
+    None,
 }
 
 /// A rejected region whose end is being looked for.
 #[derive(Debug)]
 struct Lost {
     reason: FrameReject,
-    /// How far the row reaches, if that is known: the region ends there at the latest.
-    remaining: Option<usize>,
+    /// How far the row reaches from the window's start on, if that is known: the region ends at
+    /// the first line end from there on at the latest.
+    reach: Option<usize>,
     /// Whether the window begins at a line start that may begin a good row.
     is_at_line: bool,
 }
 
 /// Cuts rows. A quoted cell may hold line ends; blank lines are skipped.
 ///
-/// After a row that does not fit its header, and after an unterminated quote, the rejected region
-/// ends at the next line from which a row fits: a stray quote costs the rows that it swallows only
-/// if none of them can be told.
+/// Of a row of several lines that does not fit its header, and after an unterminated quote, the
+/// rejected region ends at the next line from which a row fits: a stray quote costs the rows that
+/// it swallows only if none of them can be told. Such a row may not have a stray quote itself,
+/// which the second line of a quoted cell would have.
+///
+/// A quoted cell of several lines is none after a stray quote in its row. So of two scans, one of
+/// which begins in a quoted cell of the other, one ends with the line: what is inside quotes for
+/// one is outside for the other. This keeps the work linear, however the quotes lie.
 #[derive(Debug)]
 pub(super) struct CsvFramer {
     max_record_bytes: usize,
     columns: Vec<Column>,
     cells: Vec<Cell>,
     unquoted: String,
+    /// Which names have their value already, by their first columns.
+    taken: Vec<bool>,
     lost: Option<Lost>,
     /// Length of the window below which looking again is pointless.
     wanted: usize,
@@ -107,8 +129,10 @@ pub(super) fn read_header(window: Window<'_>, max_record_bytes: usize) -> Header
     if !is_whole && memchr(b'\n', view).is_none_or(|end| end + 1 == view.len()) {
         return Header::Wait;
     }
-    if ends_inside_json(view) {
-        return Header::TornJson;
+    match json_follows(view) {
+        Some(true) => return Header::BadLineOfJson,
+        None if !is_whole => return Header::Wait,
+        Some(false) | None => {}
     }
     if view.starts_with(TYPE_LINE)
         && let Some(end) = memchr(b'\n', view)
@@ -117,12 +141,12 @@ pub(super) fn read_header(window: Window<'_>, max_record_bytes: usize) -> Header
     }
     let mut cells = Vec::new();
     match scan_row(Window { bytes: view, is_finished }, &mut cells, MAX_COLUMNS) {
-        Scan::Row { content, next, cells: 2..=MAX_COLUMNS } => match columns(view.get(..content), &cells) {
+        Scan::Row { content, next, cells: 2..=MAX_COLUMNS, .. } => match columns(view.get(..content), &cells) {
             Some(columns) => Header::Read(next, CsvFramer::new(columns, max_record_bytes)),
             None => Header::NotCsv,
         },
-        Scan::Cut if !is_whole => Header::Wait,
-        Scan::Row { .. } | Scan::Cut | Scan::Junk | Scan::Long => Header::NotCsv,
+        Scan::Cut(_) if !is_whole => Header::Wait,
+        Scan::Row { .. } | Scan::Cut(_) | Scan::Junk(_) | Scan::Long(_) => Header::NotCsv,
     }
 }
 
@@ -132,12 +156,24 @@ fn first_line_has_control(view: &[u8]) -> bool {
     line.iter().any(|&byte| byte < b' ' && !matches!(byte, b'\t' | b'\r'))
 }
 
-/// Readers of growing blobs resume anywhere: a torn first line must not hide the records after it.
-fn ends_inside_json(view: &[u8]) -> bool {
-    let Some(end) = memchr(b'\n', view) else { return false };
-    let line = view.get(..end).unwrap_or_default().trim_ascii_end();
-    let line = line.strip_suffix(b",").unwrap_or(line);
-    line.ends_with(b"}") && view.get(end + 1) == Some(&b'{')
+/// Whether the line after the first begins a JSON record; `None` if more bytes are needed to tell.
+///
+/// Readers of growing blobs resume anywhere, and programs that die or rotate leave lines of their
+/// own: a bad first line must not hide the records after it. No CSV row begins with a brace and a
+/// quote, for a cell with a quote in it stands in quotes.
+fn json_follows(view: &[u8]) -> Option<bool> {
+    let end = memchr(b'\n', view)?;
+    let first = view.get(..end).unwrap_or_default().trim_ascii_end();
+    let rest = view.get(end..).unwrap_or_default();
+    let line_ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+    let [b'{', rest @ ..] = rest.get(line_ends..)? else {
+        return if rest.len() == line_ends { None } else { Some(false) };
+    };
+    if first.strip_suffix(b",").unwrap_or(first).ends_with(b"}") {
+        return Some(true);
+    }
+    let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    rest.get(spaces).map(|&byte| byte == b'"')
 }
 
 /// The columns that a header names: its cells trimmed, inner runs of spaces collapsed.
@@ -150,16 +186,16 @@ fn columns(header: Option<&[u8]>, cells: &[Cell]) -> Option<Vec<Column>> {
         let text = header.get(cell.range.clone())?;
         let text = if cell.quotes == Quotes::Doubled { text.replace("\"\"", "\"") } else { text.to_owned() };
         let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let twin = columns.iter().rposition(|column| column.name == name);
-        columns.push(Column { name, twin });
+        let first = columns.iter().position(|column| column.name == name).unwrap_or(columns.len());
+        columns.push(Column { name, first });
     }
     Some(columns)
 }
 
 impl CsvFramer {
     fn new(columns: Vec<Column>, max_record_bytes: usize) -> Self {
-        let cells = Vec::with_capacity(columns.len());
-        Self { max_record_bytes, columns, cells, unquoted: String::new(), lost: None, wanted: 0 }
+        let (cells, taken) = (Vec::with_capacity(columns.len()), Vec::with_capacity(columns.len()));
+        Self { max_record_bytes, columns, cells, unquoted: String::new(), taken, lost: None, wanted: 0 }
     }
 
     /// Looks at the start of the window; a record's values are then on `tape`.
@@ -190,9 +226,9 @@ impl CsvFramer {
         match self.scan(window) {
             Some(Scan::Row { content, cells, .. }) if cells == columns => self.fill(window, content, tape),
             Some(Scan::Row { content, .. }) => self.misfit(window, content),
-            Some(Scan::Junk) => self.lose(window, FrameReject::CsvShape, None),
-            Some(Scan::Cut) => self.lose(window, FrameReject::Truncated, None),
-            Some(Scan::Long) => self.lose(window, FrameReject::Oversized, None),
+            Some(Scan::Junk(at)) => self.lose(window, FrameReject::CsvShape, Some(at)),
+            Some(Scan::Cut(_)) => self.lose(window, FrameReject::Truncated, None),
+            Some(Scan::Long(reach)) => self.lose(window, FrameReject::Oversized, reach),
             None => Step::Wait,
         }
     }
@@ -203,9 +239,10 @@ impl CsvFramer {
         let is_cut_short = view.len() < window.bytes.len();
         let is_finished = window.is_finished && !is_cut_short;
         match scan_row(Window { bytes: view, is_finished }, &mut self.cells, self.columns.len()) {
-            Scan::Row { content, .. } if content > self.max_record_bytes => Some(Scan::Long),
-            Scan::Cut if is_cut_short => Some(Scan::Long),
-            Scan::Cut if !is_finished => None,
+            Scan::Row { content, .. } if content > self.max_record_bytes => Some(Scan::Long(Some(content))),
+            Scan::Cut(Inside::Plain) if is_cut_short => Some(Scan::Long(Some(view.len()))),
+            Scan::Cut(Inside::Quotes) if is_cut_short => Some(Scan::Long(None)),
+            Scan::Cut(_) if !is_finished => None,
             scan => Some(scan),
         }
     }
@@ -233,21 +270,24 @@ impl CsvFramer {
                 cell.range = start..self.unquoted.len();
             }
         }
-        let (columns, cells, unquoted) = (&self.columns, &self.cells, &self.unquoted);
+        let (cells, unquoted, taken) = (&self.cells, &self.unquoted, &mut self.taken);
+        taken.clear();
+        taken.resize(self.columns.len(), false);
         let value = |at: usize| {
             let cell = cells.get(at)?;
             let text = if cell.quotes == Quotes::Doubled { unquoted } else { text };
             text.get(cell.range.clone()).filter(|value| !value.is_empty())
         };
-        tape.set_flat_object(columns.iter().enumerate().map(|(at, column)| {
-            let mut twin = column.twin;
-            while let Some(before) = twin {
-                if value(before).is_some() {
-                    return ("", None);
+        tape.set_flat_object(self.columns.iter().enumerate().map(|(at, column)| {
+            let value = value(at).filter(|_| !column.name.is_empty());
+            let value = match taken.get_mut(column.first) {
+                Some(taken) if value.is_some() && !*taken => {
+                    *taken = true;
+                    value
                 }
-                twin = columns.get(before).and_then(|column| column.twin);
-            }
-            (column.name.as_str(), if column.name.is_empty() { None } else { value(at) })
+                _ => None,
+            };
+            (column.name.as_str(), value)
         }));
         Step::Record(content)
     }
@@ -264,20 +304,19 @@ impl CsvFramer {
         }
     }
 
-    fn lose(&mut self, window: Window<'_>, reason: FrameReject, remaining: Option<usize>) -> Step {
-        self.recover(window, Lost { reason, remaining, is_at_line: false })
+    fn lose(&mut self, window: Window<'_>, reason: FrameReject, reach: Option<usize>) -> Step {
+        self.recover(window, Lost { reason, reach, is_at_line: false })
     }
 
-    /// Looks for the end of a rejected region: the next line from which a row fits.
+    /// Looks for the end of a rejected region: where the row ends, or the next line from which a
+    /// row fits.
     fn recover(&mut self, window: Window<'_>, mut lost: Lost) -> Step {
-        let limit = lost.remaining.unwrap_or(usize::MAX);
         if lost.is_at_line {
-            if window.bytes.is_empty() && !window.is_finished {
-                self.lost = Some(lost);
-                return Step::Wait;
-            }
-            match self.scan(window) {
-                Some(Scan::Row { cells, .. }) if cells == self.columns.len() => return Step::Reject(0, lost.reason),
+            let scan = if window.bytes.is_empty() && !window.is_finished { None } else { self.scan(window) };
+            match scan {
+                Some(Scan::Row { cells, stray: StrayQuote::None, .. }) if cells == self.columns.len() => {
+                    return Step::Reject(0, lost.reason);
+                }
                 Some(_) => lost.is_at_line = false,
                 None => {
                     self.lost = Some(lost);
@@ -285,19 +324,17 @@ impl CsvFramer {
                 }
             }
         }
-        let view = window.bytes.get(..limit).unwrap_or(window.bytes);
-        if let Some(end) = memchr(b'\n', view) {
-            lost.remaining = lost.remaining.map(|remaining| remaining.saturating_sub(end + 1));
-            lost.is_at_line = true;
-            self.lost = Some(lost);
-            return Step::Lose(end + 1);
-        }
-        if view.len() == limit || window.is_finished {
-            return Step::Reject(view.len(), lost.reason);
-        }
-        lost.remaining = lost.remaining.map(|remaining| remaining.saturating_sub(view.len()));
+        let line_end = memchr(b'\n', window.bytes);
+        let count = match line_end {
+            Some(end) if lost.reach.is_some_and(|reach| reach <= end) => return Step::Reject(end, lost.reason),
+            Some(end) => end + 1,
+            None if window.is_finished => return Step::Reject(window.bytes.len(), lost.reason),
+            None => window.bytes.len(),
+        };
+        lost.is_at_line = line_end.is_some();
+        lost.reach = lost.reach.map(|reach| reach.saturating_sub(count));
         self.lost = Some(lost);
-        if view.is_empty() { Step::Wait } else { Step::Lose(view.len()) }
+        if count > 0 { Step::Lose(count) } else { Step::Wait }
     }
 }
 
@@ -307,8 +344,13 @@ fn scan_row(window: Window<'_>, cells: &mut Vec<Cell>, keep: usize) -> Scan {
     cells.clear();
     let mut count = 0;
     let mut at = 0;
+    let mut stray = StrayQuote::None;
     loop {
-        let (cell, end) = match scan_cell(window, at) {
+        let scanned = match window.bytes.get(at) {
+            Some(b'"') => scan_quoted(window, at + 1, stray),
+            _ => scan_plain(window, at, &mut stray),
+        };
+        let (cell, end) = match scanned {
             Ok(found) => found,
             Err(scan) => return scan,
         };
@@ -318,7 +360,7 @@ fn scan_row(window: Window<'_>, cells: &mut Vec<Cell>, keep: usize) -> Scan {
         }
         match end {
             CellEnd::Comma(next) => at = next,
-            CellEnd::Row { content, next } => return Scan::Row { content, next, cells: count },
+            CellEnd::Row { content, next } => return Scan::Row { content, next, cells: count, stray },
         }
     }
 }
@@ -330,24 +372,26 @@ enum CellEnd {
     Row { content: usize, next: usize },
 }
 
-fn scan_cell(window: Window<'_>, start: usize) -> Result<(Cell, CellEnd), Scan> {
+/// Scans a cell without quotes around it, which begins at `start`.
+fn scan_plain(window: Window<'_>, start: usize, stray: &mut StrayQuote) -> Result<(Cell, CellEnd), Scan> {
     let bytes = window.bytes;
     let rest = bytes.get(start..).unwrap_or_default();
-    if rest.first() == Some(&b'"') {
-        return scan_quoted(window, start + 1);
+    let mut end = memchr3(b',', b'\n', b'"', rest);
+    if let Some(quote) = end.filter(|&at| rest.get(at) == Some(&b'"')) {
+        *stray = StrayQuote::Seen;
+        let after = rest.get(quote..).unwrap_or_default();
+        end = memchr2(b',', b'\n', after).map(|length| quote + length);
     }
     let plain = |end: usize| Cell { range: start..end, quotes: Quotes::Plain };
-    match memchr2(b',', b'\n', rest).map(|length| start + length) {
+    let row = |end: usize, next: usize| {
+        let content = without_return(bytes, start, end);
+        (plain(content), CellEnd::Row { content, next })
+    };
+    match end.map(|length| start + length) {
         Some(end) if bytes.get(end) == Some(&b',') => Ok((plain(end), CellEnd::Comma(end + 1))),
-        Some(end) => {
-            let content = without_return(bytes, start, end);
-            Ok((plain(content), CellEnd::Row { content, next: end + 1 }))
-        }
-        None if window.is_finished => {
-            let content = without_return(bytes, start, bytes.len());
-            Ok((plain(content), CellEnd::Row { content, next: bytes.len() }))
-        }
-        None => Err(Scan::Cut),
+        Some(end) => Ok(row(end, end + 1)),
+        None if window.is_finished => Ok(row(bytes.len(), bytes.len())),
+        None => Err(Scan::Cut(Inside::Plain)),
     }
 }
 
@@ -357,13 +401,21 @@ fn without_return(bytes: &[u8], start: usize, end: usize) -> usize {
 }
 
 /// Scans a quoted cell whose content begins at `start`.
-fn scan_quoted(window: Window<'_>, start: usize) -> Result<(Cell, CellEnd), Scan> {
+fn scan_quoted(window: Window<'_>, start: usize, stray: StrayQuote) -> Result<(Cell, CellEnd), Scan> {
     let bytes = window.bytes;
     let mut quotes = Quotes::Plain;
     let mut at = start;
     let close = loop {
-        let Some(length) = memchr(b'"', bytes.get(at..).unwrap_or_default()) else { return Err(Scan::Cut) };
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = match stray {
+            StrayQuote::None => memchr(b'"', rest),
+            StrayQuote::Seen => memchr2(b'"', b'\n', rest),
+        };
+        let Some(length) = found else { return Err(Scan::Cut(Inside::Quotes)) };
         let quote = at + length;
+        if bytes.get(quote) == Some(&b'\n') {
+            return Err(Scan::Junk(start));
+        }
         if bytes.get(quote + 1) != Some(&b'"') {
             break quote;
         }
@@ -378,8 +430,8 @@ fn scan_quoted(window: Window<'_>, start: usize) -> Result<(Cell, CellEnd), Scan
         (Some(b'\n'), _) => Ok((cell, row(end + 1))),
         (Some(b'\r'), Some(b'\n')) => Ok((cell, row(end + 2))),
         (None, _) | (Some(b'\r'), None) if window.is_finished => Ok((cell, row(bytes.len()))),
-        (None, _) | (Some(b'\r'), None) => Err(Scan::Cut),
-        _ => Err(Scan::Junk),
+        (None, _) | (Some(b'\r'), None) => Err(Scan::Cut(Inside::Quotes)),
+        _ => Err(Scan::Junk(end)),
     }
 }
 

@@ -19,6 +19,9 @@ const MAX_LEVELS: usize = 4;
 /// Longest first key that is remembered to find elements by, in bytes.
 const MAX_FIRST_KEY: usize = 128;
 
+/// Longest scalar at the start of an object by which it is told as JSON, with the blanks after it.
+const MAX_FIRST_SCALAR: usize = 64 << 10;
+
 /// What the records under way lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
@@ -63,9 +66,9 @@ impl JsonFramer {
         }
     }
 
-    /// Makes a framer whose input begins inside a record: its first line is lost.
-    pub(super) fn inside_record(max_record_bytes: usize) -> Self {
-        let detail = "the input begins inside a record".to_owned();
+    /// Makes a framer whose input begins with a line that is no JSON.
+    pub(super) fn after_bad_line(max_record_bytes: usize) -> Self {
+        let detail = "the first line is no JSON".to_owned();
         Self { lost: Some(Lost::new(FrameReject::Malformed { detail })), ..Self::new(max_record_bytes) }
     }
 
@@ -160,16 +163,16 @@ impl JsonFramer {
         let view = window.bytes.get(..self.max_record_bytes).unwrap_or(window.bytes);
         let key = first_key(view);
         if key.is_some_and(head::is_envelope_key)
-            && let Some(step) = self.envelope(view)
+            && let Head::Envelope(length) = self.head(view)
         {
-            return step;
+            return self.enter(length);
         }
         match tape.parse(view) {
             Ok(length) => {
                 if first_nesting_is_array(tape)
-                    && let Some(step) = self.envelope(view)
+                    && let Head::Envelope(length) = self.head(view)
                 {
-                    return step;
+                    return self.enter(length);
                 }
                 if self.first_key.is_empty() && !self.levels.is_empty() {
                     let key = key.filter(|key| key.len() <= MAX_FIRST_KEY);
@@ -177,15 +180,17 @@ impl JsonFramer {
                 }
                 Step::Record(length)
             }
-            Err(error) => match self.envelope(view) {
-                Some(step) => step,
-                None => self.bad_value(window, error),
+            Err(error) => match self.head(view) {
+                Head::Envelope(length) => self.enter(length),
+                // What is no JSON may stand before the array of an envelope.
+                Head::Unknown if !window.is_finished && !self.is_over(window) => Step::Wait,
+                Head::Unknown | Head::Plain => self.bad_value(window, error),
             },
         }
     }
 
-    /// Opens an envelope, if the object at the start of `view` is one as far as can be seen.
-    fn envelope(&mut self, view: &[u8]) -> Option<Step> {
+    /// Whether the object at the start of `view` is an envelope that can be opened here.
+    fn head(&self, view: &[u8]) -> Head {
         let may_be = match self.levels.last() {
             None | Some(Level::Array) => true,
             // A record in an envelope may have a `value` or `data` of its own; only the envelope
@@ -193,16 +198,13 @@ impl JsonFramer {
             Some(Level::Envelope) => first_key(view) == Some(b"records"),
             Some(Level::Tail) => false,
         };
-        if !may_be || self.levels.len() >= MAX_LEVELS {
-            return None;
-        }
-        match envelope_head(view) {
-            Head::Envelope(length) => {
-                self.open(Level::Envelope);
-                Some(Step::Skip(length))
-            }
-            Head::Plain | Head::Unknown => None,
-        }
+        if may_be && self.levels.len() < MAX_LEVELS { envelope_head(view) } else { Head::Plain }
+    }
+
+    /// Opens the envelope whose head is so long.
+    fn enter(&mut self, length: usize) -> Step {
+        self.open(Level::Envelope);
+        Step::Skip(length)
     }
 
     /// A scalar, or an array where a record should be.
@@ -305,6 +307,42 @@ fn first_nesting_is_array(tape: &Tape) -> bool {
     let Some(root) = tape.root("") else { return false };
     let nesting = root.members().map(|(_, value)| value.kind()).find(|kind| matches!(kind, Kind::Array | Kind::Object));
     nesting == Some(Kind::Array)
+}
+
+/// Whether an object's first bytes, which are no white space, begin JSON: an array, an object, or a
+/// scalar that fills its line, for a bad first record must not hide the records after it. `None`
+/// if more bytes are needed to tell. `tape` is only scratch.
+pub(super) fn begins_json(window: Window<'_>, tape: &mut Tape) -> Option<bool> {
+    let view = window.bytes.get(..MAX_FIRST_SCALAR).unwrap_or(window.bytes);
+    let is_whole = window.is_finished || window.bytes.len() > MAX_FIRST_SCALAR;
+    match view.first()? {
+        b'{' | b'[' => return Some(true),
+        b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {}
+        // What a crash leaves in a file that grew beforehand.
+        0 => {
+            let zeros = view.iter().take_while(|&&byte| byte == 0).count();
+            let key = skip_space(view, zeros + 1);
+            return match (view.get(zeros), view.get(key)) {
+                (Some(b'{'), Some(&byte)) => Some(byte == b'"'),
+                (Some(b'{') | None, None) if !is_whole => None,
+                _ => Some(false),
+            };
+        }
+        _ => return Some(false),
+    }
+    match tape.parse(view) {
+        Ok(length) => {
+            let blanks = view.iter().skip(length).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
+            match view.get(length + blanks) {
+                Some(byte) => Some(matches!(byte, b'\n' | b'{' | b'[')),
+                None if is_whole => Some(window.is_finished),
+                None => None,
+            }
+        }
+        Err(ParseError::Incomplete) if is_whole => Some(window.is_finished && is_number(view)),
+        Err(ParseError::Incomplete) => None,
+        Err(ParseError::Malformed { .. }) => Some(false),
+    }
 }
 
 /// Whether these bytes, the last of the input, are a number: only its end could complete it.

@@ -18,8 +18,8 @@ fn quoted_cells_hold_commas_quotes_and_line_ends() {
     assert_eq!(
         lines("a,b,c\n\"x,y\",\"{\r\n  \"\"k\"\": \"\"v\"\"\r\n}\",\"\"\n\"\"\"\",\" z \",w\"w\"\n"),
         [
-            "6+32 {\"a\":\"x,y\",\"b\":\"{\\r\\n  \\\"k\\\": \\\"v\\\"\\r\\n}\"}",
-            "39+16 {\"a\":\"\\\"\",\"b\":\" z \",\"c\":\"w\\\"w\\\"\"}"
+            "6+31 {\"a\":\"x,y\",\"b\":\"{\\r\\n  \\\"k\\\": \\\"v\\\"\\r\\n}\"}",
+            "38+15 {\"a\":\"\\\"\",\"b\":\" z \",\"c\":\"w\\\"w\\\"\"}"
         ]
     );
 }
@@ -77,21 +77,21 @@ fn a_stray_quote_does_not_swallow_the_rows_after_it() {
     assert_eq!(
         lines("a,b,c\n1,\"2,3\n4,5,6\n7,\"8\",9\n"),
         [
-            "6+7 !CSV row does not fit its header",
+            "6+6 !CSV row does not fit its header",
             "13+5 {\"a\":\"4\",\"b\":\"5\",\"c\":\"6\"}",
             "19+7 {\"a\":\"7\",\"b\":\"8\",\"c\":\"9\"}"
         ]
     );
     assert_eq!(
         lines("a,b,c\n1,\"2\" x,3\n4,5,6\n"),
-        ["6+10 !CSV row does not fit its header", "16+5 {\"a\":\"4\",\"b\":\"5\",\"c\":\"6\"}"]
+        ["6+9 !CSV row does not fit its header", "16+5 {\"a\":\"4\",\"b\":\"5\",\"c\":\"6\"}"]
     );
 }
 
 #[test]
 fn an_unterminated_quote_at_the_end_is_truncated() {
     assert_eq!(lines("a,b\n1,2\n3,\"4"), ["4+3 {\"a\":\"1\",\"b\":\"2\"}", "8+4 !truncated record"]);
-    assert_eq!(lines("a,b\n3,\"4\nx\n5,6\n"), ["4+7 !truncated record", "11+3 {\"a\":\"5\",\"b\":\"6\"}"]);
+    assert_eq!(lines("a,b\n3,\"4\nx\n5,6\n"), ["4+6 !truncated record", "11+3 {\"a\":\"5\",\"b\":\"6\"}"]);
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn a_row_over_the_limit_costs_only_itself() {
         lines_of(&seen_with_limit(b"a,b\n1,2345678\n1,23456789\n1,\"2\n3\n4\n5\n6\"\n7,8\r\n", 9)),
         [
             "4+9 {\"a\":\"1\",\"b\":\"2345678\"}",
-            "14+11 !record over the size limit",
+            "14+10 !record over the size limit",
             "25+13 !record over the size limit",
-            "38+3 {\"a\":\"7\",\"b\":\"8\"}",
+            "39+3 {\"a\":\"7\",\"b\":\"8\"}",
         ]
     );
 }

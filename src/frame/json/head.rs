@@ -62,8 +62,13 @@ pub(super) fn first_key(view: &[u8]) -> Option<&[u8]> {
 
 /// The position of the first byte at or after `at` that is no JSON white space.
 pub(super) fn skip_space(view: &[u8], at: usize) -> usize {
+    skip_space_up_to(view, at, usize::MAX)
+}
+
+/// The same, but at most `limit` bytes on.
+pub(super) fn skip_space_up_to(view: &[u8], at: usize, limit: usize) -> usize {
     let rest = view.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+    at + rest.iter().take(limit).take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
 }
 
 /// The string at `at`, as written, and the position after it; `None` if none ends here.

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::head::{first_key, skip_space};
+use super::head::{first_key, skip_space, skip_space_up_to};
 use super::{JsonFramer, MAX_FIRST_KEY};
 use crate::frame::encoding::Window;
 use crate::frame::{FrameReject, Step};
@@ -212,7 +212,7 @@ fn next_anchor(bytes: &[u8], at: usize, marks: Marks<'_>) -> Option<usize> {
 
 /// Whether the object at `brace` begins with `key`.
 fn starts_with_key(bytes: &[u8], brace: usize, key: &[u8]) -> Found {
-    let quote = skip_space(bytes, brace + 1);
+    let quote = skip_space_up_to(bytes, brace + 1, MAX_INDENT);
     if quote - brace > MAX_INDENT {
         return Found::Nowhere;
     }
@@ -232,7 +232,7 @@ fn starts_with_key(bytes: &[u8], brace: usize, key: &[u8]) -> Found {
 fn starts_line(bytes: &[u8], anchor: usize, line: LineMark) -> Found {
     let (start, has_bracket) = match line {
         LineMark::Off => return Found::Nowhere,
-        LineMark::Indented => (skip_space(bytes, anchor + 1), false),
+        LineMark::Indented => (skip_space_up_to(bytes, anchor + 1, MAX_INDENT), false),
         // Some writers end lines with `\n\r`.
         LineMark::FirstByte if bytes.get(anchor..anchor + 2) == Some(b"\n\r") => (anchor + 2, true),
         LineMark::FirstByte => (anchor + 1, true),

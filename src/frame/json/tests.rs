@@ -105,9 +105,9 @@ fn a_torn_line_costs_only_itself() {
         lines("{\"a\":1}\n{\"a\":2,\"b\":\"tor\n{\"a\":3}\n{\"a\":4,\"b\":\n{\"a\":5}\n{\"a\":6}"),
         [
             "0+7 {\"a\":1}",
-            "8+16 !malformed JSON",
+            "8+15 !malformed JSON",
             "24+7 {\"a\":3}",
-            "32+12 !malformed JSON",
+            "32+11 !malformed JSON",
             "44+7 {\"a\":5}",
             "52+7 {\"a\":6}",
         ]
@@ -116,14 +116,14 @@ fn a_torn_line_costs_only_itself() {
 
 #[test]
 fn a_torn_line_that_stays_open_to_the_end_costs_only_itself() {
-    assert_eq!(lines("{\"a\":[\n{\"a\":2}\n"), ["0+7 !truncated record", "7+7 {\"a\":2}"]);
+    assert_eq!(lines("{\"a\":[\n{\"a\":2}\n"), ["0+6 !truncated record", "7+7 {\"a\":2}"]);
 }
 
 #[test]
 fn a_line_of_garbage_costs_only_itself() {
     assert_eq!(
         lines("{\"a\":1}\n--- rotated ---\n{\"a\":2}\n}]\n{\"a\":3}\n"),
-        ["0+7 {\"a\":1}", "8+16 !malformed JSON", "24+7 {\"a\":2}", "32+3 !malformed JSON", "35+7 {\"a\":3}"]
+        ["0+7 {\"a\":1}", "8+15 !malformed JSON", "24+7 {\"a\":2}", "32+2 !malformed JSON", "35+7 {\"a\":3}"]
     );
 }
 
@@ -133,13 +133,13 @@ fn single_quoted_values_cost_their_line() {
     let bad = "{\"a\":1,\"properties\":{'appName':'x','message':'it is {\"b\" [ now'}}";
     let input = format!("{bad}\n{{\"a\":2}}\n{bad}\n");
 
-    let length = bad.len() + 1;
+    let length = bad.len();
     assert_eq!(
         lines(&input),
         [
             format!("0+{length} !malformed JSON"),
-            format!("{length}+7 {{\"a\":2}}"),
-            format!("{}+{length} !malformed JSON", length + 8),
+            format!("{}+7 {{\"a\":2}}", length + 1),
+            format!("{}+{length} !malformed JSON", length + 9),
         ]
     );
 }
@@ -162,7 +162,7 @@ fn zero_bytes_between_and_in_lines_cost_no_other_record() {
             "11+7 {\"a\":2}",
             "19+9 !malformed JSON",
             "28+7 {\"a\":3}",
-            "36+9 !malformed JSON",
+            "36+8 !malformed JSON",
             "45+7 {\"a\":5}",
             "52+1 !malformed JSON",
         ]
@@ -201,7 +201,7 @@ fn an_unterminated_string_in_an_array_costs_its_element() {
 fn an_unterminated_string_in_a_pretty_array_costs_its_element() {
     let input = "[\n  {\n    \"a\": \"un,\n    \"b\": {\n      \"a\": 0\n    }\n  },\n  {\n    \"a\": 2\n  }\n]";
 
-    assert_eq!(lines(input), ["4+54 !malformed JSON", "62+16 {\"a\":2}"]);
+    assert_eq!(lines(input), ["4+49 !malformed JSON", "57+16 {\"a\":2}"]);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn words_that_are_no_json_in_an_array_cost_themselves() {
 fn garbage_between_elements_ends_at_the_next_one() {
     assert_eq!(
         lines("[{\"a\":1} garbage \"here {\"a\":2}, more: {\"b\":1}\n{\"c\":3}]"),
-        ["1+7 {\"a\":1}", "9+15 !malformed JSON", "24+7 {\"a\":2}", "33+14 !malformed JSON", "47+7 {\"c\":3}"]
+        ["1+7 {\"a\":1}", "9+13 !malformed JSON", "23+7 {\"a\":2}", "32+13 !malformed JSON", "46+7 {\"c\":3}"]
     );
 }
 
@@ -235,7 +235,7 @@ fn a_torn_envelope_does_not_hide_the_next_one() {
     );
     assert_eq!(
         lines("{\"records\":[{\"a\":1}\n{\"records\":[{\"a\":2}]}\n"),
-        ["12+7 {\"a\":1}", "32+7 {\"a\":2}", "43+0 !truncated record"]
+        ["12+7 {\"a\":1}", "32+7 {\"a\":2}", "42+0 !truncated record"]
     );
     assert_eq!(lines("{\"records\":[{\"a\":1}]\n{\"records\":[{\"a\":2}]}\n"), ["12+7 {\"a\":1}", "33+7 {\"a\":2}"]);
 }
@@ -246,10 +246,10 @@ fn a_bad_member_after_an_envelopes_array_is_rejected_alone() {
         lines("{\"value\":[{\"a\":1}],\"n\":x}\n{\"a\":2}\n{\"value\":[{\"a\":3}] oops }\n{\"a\":4}"),
         [
             "10+7 {\"a\":1}",
-            "18+8 !malformed JSON",
+            "18+7 !malformed JSON",
             "26+7 {\"a\":2}",
             "44+7 {\"a\":3}",
-            "53+7 !malformed JSON",
+            "53+6 !malformed JSON",
             "60+7 {\"a\":4}"
         ]
     );
@@ -287,7 +287,7 @@ fn a_record_that_is_no_utf8_is_rejected_alone() {
 fn a_record_is_accepted_up_to_the_limit_and_rejected_one_byte_past_it() {
     let lines = lines_of(&seen_with_limit(b"{\"a\":\"123\"}\n{\"a\":\"1234\"}\n{\"a\":1}\n", 11));
 
-    assert_eq!(lines, ["0+11 {\"a\":\"123\"}", "12+13 !record over the size limit", "25+7 {\"a\":1}"]);
+    assert_eq!(lines, ["0+11 {\"a\":\"123\"}", "12+12 !record over the size limit", "25+7 {\"a\":1}"]);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn what_is_over_the_limit_is_not_kept() {
     framer.push(b"\"}\n{\"b\":1}");
 
     let Some(Framed::Rejected(place, FrameReject::Oversized)) = framer.next_frame() else { panic!() };
-    assert_eq!((place.offset, place.length), (0, 6 + 102_400 + 3));
+    assert_eq!((place.offset, place.length), (0, 6 + 102_400 + 2));
     assert!(matches!(framer.next_frame(), Some(Framed::Record(frame)) if frame.text == "{\"b\":1}"));
 }
 

@@ -123,16 +123,13 @@ pub(super) fn read_header(window: Window<'_>, max_record_bytes: usize) -> Header
     let view = window.bytes.get(..MAX_HEADER_BYTES).unwrap_or(window.bytes);
     let is_whole = window.is_finished || window.bytes.len() > MAX_HEADER_BYTES;
     let is_finished = window.is_finished && view.len() == window.bytes.len();
-    if first_line_has_control(view) {
-        return Header::NotCsv;
-    }
-    if !is_whole && memchr(b'\n', view).is_none_or(|end| end + 1 == view.len()) {
-        return Header::Wait;
-    }
     match json_follows(view) {
         Some(true) => return Header::BadLineOfJson,
         None if !is_whole => return Header::Wait,
         Some(false) | None => {}
+    }
+    if first_line_has_control(view) {
+        return Header::NotCsv;
     }
     if view.starts_with(TYPE_LINE)
         && let Some(end) = memchr(b'\n', view)

@@ -266,6 +266,11 @@ impl JsonFramer {
         let length = match view.get(key) {
             None => Err(ParseError::Incomplete),
             Some(b'}') => Ok(key),
+            // What follows is an element after all, or the next envelope.
+            Some(b'{' | b'[') => {
+                self.levels.pop();
+                Ok(key)
+            }
             Some(b'"') => member_end(view, key, tape),
             Some(_) => Err(ParseError::Malformed { at: key, what: "expected a key in double quotes" }),
         };
@@ -297,6 +302,10 @@ fn member_end(view: &[u8], key: usize, tape: &mut Tape) -> Result<usize, ParseEr
         Some(_) => return Err(ParseError::Malformed { at: colon, what: "expected ':'" }),
     }
     let value = skip_space(view, colon + 1);
+    if view.get(value - 1..=value) == Some(b"\n{") {
+        // No writer breaks a line here, and what is skipped could not be missed: the envelope is torn.
+        return Err(ParseError::Malformed { at: value, what: "expected a value" });
+    }
     let length = tape.parse(view.get(value..).unwrap_or_default()).map_err(|error| shifted(error, value))?;
     Ok(value + length)
 }

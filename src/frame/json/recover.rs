@@ -11,9 +11,6 @@ use crate::frame::{FrameReject, Step};
 /// which an element's start is recognised. Indented exports have some ten columns.
 const MAX_INDENT: usize = 256;
 
-/// Deepest nesting within which the end of a malformed element is looked for.
-const MAX_NESTING: usize = 128;
-
 /// How far searches for an element's end may look in vain, in bytes: so much from the start, and so
 /// much for each byte consumed. It keeps a hostile array of torn elements from costing the square
 /// of its length; past it, the next line or key counts, whichever comes first.
@@ -33,6 +30,8 @@ pub(super) struct Lost {
 enum Progress {
     /// The window begins with the region.
     Start,
+    /// A part of a value over the size limit is consumed: its closing bracket counts.
+    Following(Brackets),
     /// A part of the region is consumed: the next start of an element or line counts.
     Streaming,
 }
@@ -65,6 +64,22 @@ enum Found {
     Nowhere,
 }
 
+/// Where a place lies in a value that is too long to be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Brackets {
+    open: usize,
+    inside: Inside,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Plain,
+    /// After a line end.
+    LineStart,
+    String,
+    Escape,
+}
+
 /// The shape of a malformed element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -88,10 +103,16 @@ impl JsonFramer {
         // What was valid up to the end of the input: what looks like an element in it is a part of
         // the cut record. Only a line that begins like a record shows that an earlier one is torn.
         let by_line = self.levels.is_empty() || lost.reason == FrameReject::Truncated;
-        if by_line {
-            return self.stream(window, lost, LineMark::FirstByte);
+        let line = if by_line { LineMark::FirstByte } else { LineMark::Indented };
+        if lost.progress == Progress::Start && lost.reason == FrameReject::Oversized {
+            let view = window.bytes.get(..self.window_limit()).unwrap_or(window.bytes);
+            self.choose_key(view, &mut lost);
+            lost.progress = Progress::Following(Brackets { open: 0, inside: Inside::Plain });
         }
-        if lost.progress == Progress::Start {
+        if let Progress::Following(brackets) = lost.progress {
+            return self.follow(window, lost, brackets, line);
+        }
+        if lost.progress == Progress::Start && !by_line {
             match self.end_of_element(window, &mut lost) {
                 Some(Found::At(end)) => return Step::Reject(end, lost.reason),
                 Some(Found::Undecided(_)) => {
@@ -101,23 +122,48 @@ impl JsonFramer {
                 Some(Found::Nowhere) | None => {}
             }
         }
-        self.stream(window, lost, LineMark::Indented)
+        self.stream(window, lost, line)
+    }
+
+    /// Consumes a value over the size limit, of which all was valid up to the limit, by its
+    /// brackets: an object in it is no record. What shows that it was torn ends it.
+    fn follow(&mut self, window: Window<'_>, mut lost: Lost, mut brackets: Brackets, line: LineMark) -> Step {
+        let bytes = window.bytes;
+        match brackets.follow(bytes) {
+            Shape::Closed(end) => Step::Reject(end, lost.reason),
+            Shape::Broken(at) => {
+                lost.progress = Progress::Streaming;
+                if at == 0 {
+                    return self.stream(window, lost, line);
+                }
+                self.lost = Some(lost);
+                Step::Lose(at)
+            }
+            Shape::Open if window.is_finished => self.lose_all(window, lost),
+            Shape::Open => {
+                lost.progress = Progress::Following(brackets);
+                self.lost = Some(lost);
+                if bytes.is_empty() { Step::Wait } else { Step::Lose(bytes.len()) }
+            }
+        }
+    }
+
+    /// Ends a region with the input: the ends of all open arrays lie in it.
+    fn lose_all(&mut self, window: Window<'_>, lost: Lost) -> Step {
+        self.levels.clear();
+        Step::Reject(window.bytes.len(), lost.reason)
     }
 
     /// Consumes the region up to the next mark, as far as the window goes.
     fn stream(&mut self, window: Window<'_>, mut lost: Lost, line: LineMark) -> Step {
         let from = match lost.progress {
             Progress::Start => usize::from(window.bytes.first() == Some(&b'{')),
-            Progress::Streaming => 0,
+            Progress::Following(_) | Progress::Streaming => 0,
         };
         let keep = match find(window, from, Marks { key: &lost.key, line }) {
             Found::At(end) => return Step::Reject(end, lost.reason),
             Found::Undecided(at) => at,
-            Found::Nowhere if window.is_finished => {
-                // The ends of all open arrays lie in the region.
-                self.levels.clear();
-                return Step::Reject(window.bytes.len(), lost.reason);
-            }
+            Found::Nowhere if window.is_finished => return self.lose_all(window, lost),
             Found::Nowhere => window.bytes.len(),
         };
         if keep > 0 {
@@ -269,7 +315,7 @@ fn shape(view: &[u8]) -> Shape {
 }
 
 fn bracketed(view: &[u8]) -> Shape {
-    let mut open = Vec::with_capacity(MAX_NESTING);
+    let mut open = Vec::new();
     let mut at = 0;
     while let Some(&byte) = view.get(at) {
         match byte {
@@ -280,7 +326,6 @@ fn bracketed(view: &[u8]) -> Shape {
                 }
                 None => return Shape::Open,
             },
-            b'{' | b'[' if open.len() == MAX_NESTING => return Shape::Broken(at),
             b'{' => open.push(b'}'),
             b'[' => open.push(b']'),
             b'}' | b']' => {
@@ -298,6 +343,38 @@ fn bracketed(view: &[u8]) -> Shape {
         at += 1;
     }
     Shape::Open
+}
+
+impl Brackets {
+    /// Follows the value through `bytes`; the last state is kept where it stays open.
+    ///
+    /// A line that begins with an object belongs to another record: inside one, lines are indented.
+    fn follow(&mut self, bytes: &[u8]) -> Shape {
+        for (at, &byte) in bytes.iter().enumerate() {
+            let was = self.inside;
+            self.inside = match (was, byte) {
+                (Inside::Escape, _) => Inside::String,
+                (Inside::String, b'\\') => Inside::Escape,
+                (Inside::String, b'"') => Inside::Plain,
+                (Inside::String, 0..0x20) => return Shape::Broken(at),
+                (Inside::String, _) | (_, b'"') => Inside::String,
+                (Inside::LineStart, b'{') => return Shape::Closed(at),
+                (_, b'\n') => Inside::LineStart,
+                _ => Inside::Plain,
+            };
+            match byte {
+                _ if self.inside == Inside::String || was == Inside::String => {}
+                b'{' | b'[' => self.open += 1,
+                b'}' | b']' => self.open = self.open.saturating_sub(1),
+                _ if self.open == 0 => return Shape::Broken(at),
+                _ => continue,
+            }
+            if self.open == 0 && !matches!(self.inside, Inside::String | Inside::Escape) {
+                return Shape::Closed(at + 1);
+            }
+        }
+        Shape::Open
+    }
 }
 
 /// The position after the string at `quote`. A line end closes it too: no JSON string has one, so

@@ -296,7 +296,7 @@ fn an_element_over_the_limit_costs_only_itself() {
 
     assert_eq!(
         lines_of(&seen_with_limit(input.as_bytes(), 12)),
-        ["1+7 {\"a\":1}", "9+29 !record over the size limit", "38+7 {\"a\":2}"]
+        ["1+7 {\"a\":1}", "9+28 !record over the size limit", "38+7 {\"a\":2}"]
     );
 }
 

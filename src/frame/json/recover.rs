@@ -1,6 +1,6 @@
 //! Finds the end of a region that is no JSON, so that one bad record never costs its neighbours.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr2, memchr3, memrchr};
 
 use super::head::{first_key, skip_space, skip_space_up_to};
 use super::{JsonFramer, MAX_FIRST_KEY};
@@ -238,6 +238,9 @@ fn find(window: Window<'_>, from: usize, marks: Marks<'_>) -> Found {
             _ => starts_line(bytes, anchor, marks.line),
         };
         match found {
+            Found::Nowhere if bytes.get(anchor) != Some(&b'{') && marks.line == LineMark::Indented => {
+                at = after_indent(bytes, anchor);
+            }
             Found::Nowhere => at = anchor + 1,
             Found::Undecided(_) if window.is_finished => at = anchor + 1,
             found => return found,
@@ -254,6 +257,17 @@ fn next_anchor(bytes: &[u8], at: usize, marks: Marks<'_>) -> Option<usize> {
         (false, _) => memchr3(b'\n', 0, b'{', rest),
     };
     found.map(|length| at + length)
+}
+
+/// Where to search on after the white space at `anchor`, before which no object's line begins. Long
+/// runs of line ends are looked at once and not once for each of them.
+fn after_indent(bytes: &[u8], anchor: usize) -> usize {
+    let first = anchor + 1;
+    let start = skip_space_up_to(bytes, first, MAX_INDENT);
+    match memrchr(b'\n', bytes.get(first..start).unwrap_or_default()) {
+        Some(line_end) if start - anchor > MAX_INDENT => first + line_end,
+        _ => start,
+    }
 }
 
 /// Whether the object at `brace` begins with `key`.

@@ -104,6 +104,38 @@ fn what_is_no_container_is_one_rejected_region() {
 }
 
 #[test]
+fn prose_is_no_container_whatever_its_first_word() {
+    assert_eq!(lines("2024-05-04 it began\n{ not json }\n"), ["0+33 !not JSON, CSV or Avro"]);
+    assert_eq!(lines("tru"), ["0+3 !not JSON, CSV or Avro"]);
+    assert_eq!(lines("\"x"), ["0+2 !not JSON, CSV or Avro"]);
+    assert_eq!(lines("\"x\" is what they said\n"), ["0+22 !not JSON, CSV or Avro"]);
+    assert_eq!(lines(b"\0\0\0\x18ftyp{\n"), ["0+10 !not JSON, CSV or Avro"]);
+}
+
+/// An object whose first record is a scalar was refused whole.
+#[test]
+fn a_scalar_in_the_first_line_does_not_hide_the_objects_after_it() {
+    assert_eq!(lines("17\n{\"a\":1}\n"), ["0+2 !not a JSON object", "3+7 {\"a\":1}"]);
+    assert_eq!(lines("\"x\"\r\n{\"a\":1}"), ["0+3 !not a JSON object", "5+7 {\"a\":1}"]);
+    assert_eq!(
+        lines("\n\nnull\ntrue\n-1.5e3 \n{\"a\":1}"),
+        ["2+4 !not a JSON object", "7+4 !not a JSON object", "12+6 !not a JSON object", "20+7 {\"a\":1}"]
+    );
+    assert_eq!(lines("17"), ["0+2 !not a JSON object"]);
+}
+
+#[test]
+fn a_first_line_that_is_no_json_does_not_hide_the_records_after_it() {
+    assert_eq!(
+        lines("--- rotated, at 10 ---\n{\"a\":1}\n{\"a\":2}"),
+        ["0+22 !malformed JSON", "23+7 {\"a\":1}", "31+7 {\"a\":2}"]
+    );
+    assert_eq!(lines("rotated\r\n\r\n{ \"a\":1}\n"), ["0+7 !malformed JSON", "11+8 {\"a\":1}"]);
+    assert_eq!(lines(b"\0\0{\"a\":1}\n"), ["0+2 !malformed JSON", "2+7 {\"a\":1}"]);
+    assert_eq!(lines(b"\xff\x01\n{\"a\":1}\n"), ["0+2 !malformed JSON", "3+7 {\"a\":1}"]);
+}
+
+#[test]
 fn a_large_object_that_is_no_container_is_not_buffered() {
     let mut framer = Framer::new(MAX_RECORD_BYTES);
     for _ in 0..64 {
@@ -130,6 +162,17 @@ fn utf16_places_count_bytes_of_the_original() {
 
     assert_eq!(lines(utf16(text, u16::to_le_bytes)), expected);
     assert_eq!(lines(utf16(text, u16::to_be_bytes)), expected);
+}
+
+#[test]
+fn a_bad_line_of_utf16_ends_before_its_line_end() {
+    // 2 bytes of mark; "17" is 4, each line end 4, the second line 14.
+    let text = "17\r\n{'a':1}\r\n{\"a\":\"😀\"}\r\n";
+
+    assert_eq!(
+        lines(utf16(text, u16::to_be_bytes)),
+        ["2+4 !not a JSON object", "10+14 !malformed JSON", "28+20 {\"a\":\"😀\"}"]
+    );
 }
 
 #[test]
@@ -193,6 +236,48 @@ fn everything_at_once() {
     );
 }
 
+/// Pieces of bad lines. An array that is opened and not closed is no bad line: what follows may
+/// belong to it.
+fn bad_lines() -> impl Strategy<Value = String> {
+    let pieces = [
+        "{\"a\":1}",
+        "{\"a\":",
+        "{'a':1}",
+        "]",
+        "}",
+        "{",
+        ",",
+        ":",
+        "\"",
+        "'",
+        "\\",
+        "\"x\"",
+        "17",
+        "null",
+        "tru",
+        " ",
+        "\0",
+        "\u{feff}",
+        "é",
+        "1,2",
+        "\"\"",
+        ",\"b\"",
+        "{\"records\":[",
+        "],\"b\":",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 1..8).prop_map(|pieces| pieces.concat())
+}
+
+/// Asserts that the lines of `good` are records of `input` where they stand.
+fn assert_kept(input: &str, good: &[&str]) {
+    let seen = seen_in_chunks(std::iter::once(input.as_bytes()), MAX_RECORD_BYTES);
+    for line in good {
+        let offset = input.find(&format!("\n{line}\n")).unwrap() as u64 + 1;
+        let is_kept = |seen: &Seen| seen.place.offset == offset && seen.place.length == line.len() as u64;
+        assert!(seen.iter().any(|seen| is_kept(seen) && seen.found.is_ok()), "{line} of {input:?}: {seen:?}");
+    }
+}
+
 fn valid_documents() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(vec![
         b"{\"a\":1,\"b\":{\"c\":[1,2,{\"a\":3}]}}\n{\"a\":\"x\\\"y\"}\r\n{\"a\":null}\n".to_vec(),
@@ -202,12 +287,20 @@ fn valid_documents() -> impl Strategy<Value = Vec<u8>> {
         "a,b,c\r\n1,\"x\ny\",3\r\n\r\n4,\"5 \"\"6\"\"\",é\r\n7,8,9".as_bytes().to_vec(),
         utf16("{\"a\":\"é😀\"}\n{\"records\":[{\"b\":1}]}", u16::to_le_bytes),
         utf16("a,b\n1,\"2\"\n", u16::to_be_bytes),
+        b"17\n\"x\"\n{\"a\":1,\"records\":[{\"b\":\"longer than a limit\"}],\"c\":\n{\"a\":2}}\n{'a':1}\n\n".to_vec(),
         avro::tests::small_file(),
     ])
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn a_bad_line_costs_none_of_its_neighbours(bad in bad_lines()) {
+        assert_kept(&format!("\n{{\"n\":1}}\n{bad}\n{{\"n\":2}}\n{{\"n\":3}}\n"), &["{\"n\":1}", "{\"n\":2}", "{\"n\":3}"]);
+        assert_kept(&format!("{bad}\n{{\"n\":2}}\n{{\"n\":3}}\n"), &["{\"n\":2}", "{\"n\":3}"]);
+        assert_kept(&format!("a,b,c\n4,5,6\n{bad}\n7,8,9\n1,\"2\",3\n"), &["4,5,6", "7,8,9", "1,\"2\",3"]);
+    }
 
     #[test]
     fn no_damage_makes_it_panic_or_depend_on_chunks(

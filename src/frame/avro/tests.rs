@@ -103,6 +103,21 @@ fn bad_bodies_are_rejected_one_by_one() {
 }
 
 #[test]
+fn a_bad_line_in_a_body_ends_before_its_line_end() {
+    let start = header(CAPTURE, "null").len();
+
+    assert_eq!(
+        lines([header(CAPTURE, "null"), block(1, &message(Some(b"17\r\n{'a':1}\r\n{\"a\":2}\n{'a'\n")))].concat()),
+        [
+            format!("{start}+2 0/0 !not a JSON object"),
+            format!("{start}+7 0/4 !malformed JSON"),
+            format!("{start}+7 0/13 {{\"a\":2}}"),
+            format!("{start}+4 0/21 !malformed JSON"),
+        ]
+    );
+}
+
+#[test]
 fn every_codec_is_read() {
     let data = [message(Some(b"{\"a\":1}")), message(Some(b"{\"a\":2}"))].concat();
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());

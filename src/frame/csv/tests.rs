@@ -1,6 +1,7 @@
 //! Expected offsets and lengths are counted by hand in the input beside them.
 
 use crate::frame::tests::{lines, lines_of, records, seen_with_limit};
+use crate::frame::{FrameReject, Framed, Framer};
 
 #[test]
 fn a_row_is_a_flat_object_under_the_headers_names() {
@@ -89,6 +90,30 @@ fn a_stray_quote_does_not_swallow_the_rows_after_it() {
 }
 
 #[test]
+fn a_quoted_cell_after_a_stray_quote_ends_with_its_line() {
+    assert_eq!(
+        lines("a,b,c\nx\"y,\"2,3\n4,5,6\n7,\"8\",9\n"),
+        [
+            "6+8 !CSV row does not fit its header",
+            "15+5 {\"a\":\"4\",\"b\":\"5\",\"c\":\"6\"}",
+            "21+7 {\"a\":\"7\",\"b\":\"8\",\"c\":\"9\"}"
+        ]
+    );
+}
+
+#[test]
+fn every_bad_row_is_a_region_of_its_own() {
+    assert_eq!(
+        lines("a,b\r\n1\r\n2,\"3\"4\r\n\r\n5,6\r\n"),
+        [
+            "5+1 !CSV row does not fit its header",
+            "8+6 !CSV row does not fit its header",
+            "18+3 {\"a\":\"5\",\"b\":\"6\"}"
+        ]
+    );
+}
+
+#[test]
 fn an_unterminated_quote_at_the_end_is_truncated() {
     assert_eq!(lines("a,b\n1,2\n3,\"4"), ["4+3 {\"a\":\"1\",\"b\":\"2\"}", "8+4 !truncated record"]);
     assert_eq!(lines("a,b\n3,\"4\nx\n5,6\n"), ["4+6 !truncated record", "11+3 {\"a\":\"5\",\"b\":\"6\"}"]);
@@ -118,4 +143,25 @@ fn too_many_columns_are_no_csv() {
 
     assert!(lines(header(2_000)).is_empty());
     assert_eq!(lines(header(2_001)), ["0+4002 !not JSON, CSV or Avro"]);
+}
+
+#[test]
+fn rows_over_the_limit_are_not_kept() {
+    for start in ["1,\"", "1,"] {
+        let mut framer = Framer::new(1 << 10);
+        framer.push(b"a,b\n");
+        framer.push(start.as_bytes());
+        for _ in 0..100 {
+            framer.push(&[b'x'; 1 << 10]);
+            assert!(framer.next_frame().is_none());
+            assert!(framer.input.window().bytes.len() <= 4 << 10);
+        }
+        framer.push(b"\r\n3,4\r\n");
+        framer.finish();
+
+        let Some(Framed::Rejected(place, FrameReject::Oversized)) = framer.next_frame() else { panic!("{start}") };
+        assert_eq!((place.offset, place.length), (4, start.len() as u64 + 102_400));
+        assert!(matches!(framer.next_frame(), Some(Framed::Record(frame)) if frame.place.length == 3));
+        assert!(framer.next_frame().is_none());
+    }
 }

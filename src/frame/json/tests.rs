@@ -145,6 +145,20 @@ fn single_quoted_values_cost_their_line() {
 }
 
 #[test]
+fn every_single_quoted_line_is_a_region_of_its_own() {
+    assert_eq!(
+        lines("{'a':1}\n{'a':2}\r\n\r\n{'a':3}  \n{\"a\":4}"),
+        ["0+7 !malformed JSON", "8+7 !malformed JSON", "19+7 !malformed JSON", "29+7 {\"a\":4}"]
+    );
+}
+
+/// Fed byte by byte, the whole line was rejected: the bad value came before the array was there.
+#[test]
+fn a_bad_value_in_the_head_of_an_envelope_costs_no_element() {
+    assert_eq!(lines("{\"a\":x,\"value\":[{\"b\":1}]}"), ["16+7 {\"b\":1}"]);
+}
+
+#[test]
 fn single_quoted_values_in_an_envelope_cost_their_element() {
     assert_eq!(
         lines("{\"records\":[{\"a\":1,\"p\":{'x':'y'}},{\"a\":2},{\"a\":{'z':'\\n'}}]}\n{\"a\":3}"),
@@ -255,6 +269,32 @@ fn a_bad_member_after_an_envelopes_array_is_rejected_alone() {
     );
 }
 
+/// The line was taken for the member's value, and skipped with it.
+#[test]
+fn a_torn_member_after_an_envelopes_array_costs_only_itself() {
+    assert_eq!(
+        lines("{\"records\":[{\"n\":1}],\"b\":\n{\"n\":2}\n{\"n\":3}"),
+        ["12+7 {\"n\":1}", "20+5 !malformed JSON", "26+7 {\"n\":2}", "34+7 {\"n\":3}"]
+    );
+}
+
+#[test]
+fn a_bracket_too_many_costs_no_element() {
+    assert_eq!(lines("[{\"n\":1},],\n  {\"n\":2}]"), ["1+7 {\"n\":1}", "14+7 {\"n\":2}", "21+1 !malformed JSON"]);
+    assert_eq!(
+        lines("{\"value\":[{\"n\":1}],\n  {\"n\":2}]}"),
+        ["10+7 {\"n\":1}", "22+7 {\"n\":2}", "29+2 !malformed JSON"]
+    );
+}
+
+#[test]
+fn nesting_too_deep_costs_only_its_record() {
+    let deep = "{\"a\":".repeat(200) + "1" + &"}".repeat(200);
+
+    assert_eq!(lines(format!("{deep}\n{{\"b\":1}}")), ["0+1201 !malformed JSON", "1202+7 {\"b\":1}"]);
+    assert_eq!(lines(format!("[{deep},{{\"b\":1}}]")), ["1+1201 !malformed JSON", "1203+7 {\"b\":1}"]);
+}
+
 #[test]
 fn half_a_record_at_the_end_is_truncated() {
     for (input, expected) in [
@@ -300,6 +340,37 @@ fn an_element_over_the_limit_costs_only_itself() {
     );
 }
 
+/// Objects in it were taken for elements.
+#[test]
+fn what_is_inside_an_element_over_the_limit_is_no_record() {
+    let input = "{\"value\":[{\"id\":1},{\"id\":2,\"l\":[{\"id\":5},{\"id\":6}],\"m\":{\"id\":7}},{\"id\":3}]}";
+
+    assert_eq!(
+        lines_of(&seen_with_limit(input.as_bytes(), 16)),
+        ["10+8 {\"id\":1}", "19+45 !record over the size limit", "65+8 {\"id\":3}"]
+    );
+}
+
+#[test]
+fn an_object_over_the_limit_may_share_its_line() {
+    assert_eq!(
+        lines_of(&seen_with_limit(b"{\"a\":\"01\\\"}456\"}{\"a\":2}", 12)),
+        ["0+16 !record over the size limit", "16+7 {\"a\":2}"]
+    );
+}
+
+#[test]
+fn a_torn_record_over_the_limit_ends_with_its_line() {
+    assert_eq!(
+        lines_of(&seen_with_limit(b"[{\"a\":1},\n{\"a\":\"0123456789\n{\"a\":2},\n{\"a\":3}]", 12)),
+        ["1+7 {\"a\":1}", "10+16 !record over the size limit", "27+7 {\"a\":2}", "36+7 {\"a\":3}"]
+    );
+    assert_eq!(
+        lines_of(&seen_with_limit(b"{\"a\":[1,22,333,4444\n{\"a\":2}\n", 12)),
+        ["0+19 !record over the size limit", "20+7 {\"a\":2}"]
+    );
+}
+
 #[test]
 fn what_is_over_the_limit_is_not_kept() {
     let mut framer = Framer::new(1 << 10);
@@ -340,4 +411,21 @@ fn many_torn_elements_cost_no_more_than_their_length() {
         frames += 1;
     }
     assert!(frames >= 2);
+}
+
+/// Parsed from its start for each of 65,536 chunks, this record would take minutes.
+#[test]
+fn a_long_record_in_short_chunks_is_parsed_a_few_times_only() {
+    let record = format!("{{\"a\":\"{}\"}}", "x".repeat(4 << 20));
+    let mut framer = Framer::new(MAX_RECORD_BYTES);
+    for chunk in record.as_bytes().chunks(64) {
+        framer.push(chunk);
+        if let Some(framed) = framer.next_frame() {
+            assert!(matches!(framed, Framed::Record(frame) if frame.text == record));
+            return;
+        }
+    }
+    framer.finish();
+
+    assert!(matches!(framer.next_frame(), Some(Framed::Record(frame)) if frame.text == record));
 }

@@ -107,79 +107,79 @@ fn folding_appends_and_leaves_what_stood_before() {
 }
 
 /// Columns: id, subscription, resource group, provider, name, type; `-` for none.
+const IDS: [[&str; 6]; 18] = [
+    ["", "-", "-", "-", "-", ""],
+    ["/", "-", "-", "-", "-", ""],
+    ["lake01", "-", "-", "-", "-", ""],
+    ["/subscriptions", "-", "-", "-", "-", ""],
+    ["/subscriptions/s", "s", "-", "-", "-", ""],
+    ["/subscriptions/s/resourcegroups/rg", "s", "rg", "-", "-", ""],
+    ["/subscriptions/s/resourcegroups/rg/", "s", "rg", "-", "-", ""],
+    ["/subscriptions//s/resourcegroups/rg", "s", "rg", "-", "-", ""],
+    ["/subscriptions/s/resourcegroups/rg/providers", "s", "rg", "-", "-", ""],
+    ["/subscriptions/s/providers/microsoft.security", "s", "-", "microsoft.security", "-", "microsoft.security"],
+    [
+        "/subscriptions/s/providers/microsoft.authorization/locks/l",
+        "s",
+        "-",
+        "microsoft.authorization",
+        "l",
+        "microsoft.authorization/locks",
+    ],
+    ["/tenants/t/providers/microsoft.aadiam", "-", "-", "microsoft.aadiam", "-", "microsoft.aadiam"],
+    [
+        "/providers/microsoft.management/managementgroups/mg",
+        "-",
+        "-",
+        "microsoft.management",
+        "mg",
+        "microsoft.management/managementgroups",
+    ],
+    [
+        "/subscriptions/s/resourcegroups/rg/providers/microsoft.storage/storageaccounts/lake/blobservices/default/containers/raw",
+        "s",
+        "rg",
+        "microsoft.storage",
+        "raw",
+        "microsoft.storage/storageaccounts/blobservices/containers",
+    ],
+    [
+        "/subscriptions/s/resourcegroups/rg/providers/microsoft.storage/storageaccounts/x/providers/microsoft.authorization/roleassignments/y",
+        "s",
+        "rg",
+        "microsoft.authorization",
+        "y",
+        "microsoft.authorization/roleassignments",
+    ],
+    [
+        "/providers/microsoft.management/managementgroups/mg/providers/microsoft.authorization/policyassignments/p",
+        "-",
+        "-",
+        "microsoft.authorization",
+        "p",
+        "microsoft.authorization/policyassignments",
+    ],
+    [
+        "/subscriptions/s/resourcegroups/rg/providers/microsoft.keyvault/vaults/v/secrets",
+        "s",
+        "rg",
+        "microsoft.keyvault",
+        "v",
+        "microsoft.keyvault/vaults/secrets",
+    ],
+    [
+        "/subscriptions/s/resourcegroups/providers/providers/microsoft.web/sites/subscriptions",
+        "s",
+        "providers",
+        "microsoft.web",
+        "subscriptions",
+        "microsoft.web/sites",
+    ],
+];
+
 #[test]
 fn ids_of_every_level_are_taken_apart() {
-    let table = [
-        ["", "-", "-", "-", "-", ""],
-        ["/", "-", "-", "-", "-", ""],
-        ["lake01", "-", "-", "-", "-", ""],
-        ["/subscriptions", "-", "-", "-", "-", ""],
-        ["/subscriptions/s", "s", "-", "-", "-", ""],
-        ["/subscriptions/s/resourcegroups/rg", "s", "rg", "-", "-", ""],
-        ["/subscriptions/s/resourcegroups/rg/", "s", "rg", "-", "-", ""],
-        ["/subscriptions//s/resourcegroups/rg", "s", "rg", "-", "-", ""],
-        ["/subscriptions/s/resourcegroups/rg/providers", "s", "rg", "-", "-", ""],
-        ["/subscriptions/s/providers/microsoft.security", "s", "-", "microsoft.security", "-", "microsoft.security"],
-        [
-            "/subscriptions/s/providers/microsoft.authorization/locks/l",
-            "s",
-            "-",
-            "microsoft.authorization",
-            "l",
-            "microsoft.authorization/locks",
-        ],
-        ["/tenants/t/providers/microsoft.aadiam", "-", "-", "microsoft.aadiam", "-", "microsoft.aadiam"],
-        [
-            "/providers/microsoft.management/managementgroups/mg",
-            "-",
-            "-",
-            "microsoft.management",
-            "mg",
-            "microsoft.management/managementgroups",
-        ],
-        [
-            "/subscriptions/s/resourcegroups/rg/providers/microsoft.storage/storageaccounts/lake/blobservices/default/containers/raw",
-            "s",
-            "rg",
-            "microsoft.storage",
-            "raw",
-            "microsoft.storage/storageaccounts/blobservices/containers",
-        ],
-        [
-            "/subscriptions/s/resourcegroups/rg/providers/microsoft.storage/storageaccounts/x/providers/microsoft.authorization/roleassignments/y",
-            "s",
-            "rg",
-            "microsoft.authorization",
-            "y",
-            "microsoft.authorization/roleassignments",
-        ],
-        [
-            "/providers/microsoft.management/managementgroups/mg/providers/microsoft.authorization/policyassignments/p",
-            "-",
-            "-",
-            "microsoft.authorization",
-            "p",
-            "microsoft.authorization/policyassignments",
-        ],
-        [
-            "/subscriptions/s/resourcegroups/rg/providers/microsoft.keyvault/vaults/v/secrets",
-            "s",
-            "rg",
-            "microsoft.keyvault",
-            "v",
-            "microsoft.keyvault/vaults/secrets",
-        ],
-        [
-            "/subscriptions/s/resourcegroups/providers/providers/microsoft.web/sites/subscriptions",
-            "s",
-            "providers",
-            "microsoft.web",
-            "subscriptions",
-            "microsoft.web/sites",
-        ],
-    ];
-
-    for [id, subscription, resource_group, provider, name, kind] in table {
+    for [id, subscription, resource_group, provider, name, kind] in IDS {
         let parsed = ArmId::parse(id);
         let parts = [parsed.subscription, parsed.resource_group, parsed.provider, parsed.name];
 

@@ -17,6 +17,7 @@
 
 use crate::event::row::Row;
 use crate::event::vocabulary::{Form, LogSource, Word};
+use crate::time::UtcMicros;
 
 /// Version of the recipe; a change of it changes every uid.
 const VERSION: u8 = 1;
@@ -35,16 +36,19 @@ pub struct Folded<'a> {
 /// Computes the uid of a row. `raw` is the record as read, for records without an identity.
 pub fn uid(row: &Row<'_>, folded: Folded<'_>, raw: impl FnOnce(&mut blake3::Hasher)) -> [u8; 16] {
     let [first, second, _] = row.uid_parts;
-    let time = row.time.map_or(0, |time| time.millis());
+    let time = row.time.map_or(0, UtcMicros::millis);
     let mut hasher = Fields::new(row.source);
     let complete = match row.source {
         LogSource::Activity if row.form == Form::PortalCsv => {
             hasher.tag(b"portal");
             hasher.number(time);
             hasher.text(row.status.as_str());
-            [folded.correlation_id, folded.operation, folded.target_id, first, second]
-                .into_iter()
-                .fold(false, |any, field| hasher.optional(field) || any)
+            let mut any = false;
+            // Every field is hashed, whatever the others hold.
+            for field in [folded.correlation_id, folded.operation, folded.target_id, first, second] {
+                any |= hasher.optional(field);
+            }
+            any
         }
         LogSource::Activity => {
             hasher.number(time);

@@ -282,7 +282,7 @@ fn other_places(views: &[Views<'_>], members: &[(usize, usize)]) -> String {
         ];
         for (name, column) in numbers {
             if !column.is_null(*row) {
-                json.push_str(&format!(",\"{name}\":{}", column.value(*row)));
+                json.extend([",\"", name, "\":", &column.value(*row).to_string()]);
             }
         }
         json.push('}');

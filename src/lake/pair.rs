@@ -105,10 +105,12 @@ fn donors<'a>(views: &[Views<'a>]) -> HashMap<Key<'a>, Vec<Place>, DefaultHashBu
     let mut donors: HashMap<Key<'a>, Vec<Place>, DefaultHashBuilder> = HashMap::default();
     for (batch, views) in views.iter().enumerate() {
         for row in 0..views.time.len() {
-            if views.is_activity(row) && !views.is_terminal(row) && views.says_something(row) {
-                if let Some(key) = views.key(row) {
-                    donors.entry(key).or_default().push((batch, row));
-                }
+            if views.is_activity(row)
+                && !views.is_terminal(row)
+                && views.says_something(row)
+                && let Some(key) = views.key(row)
+            {
+                donors.entry(key).or_default().push((batch, row));
             }
         }
     }

@@ -309,12 +309,11 @@ impl Spool {
         for (partition, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
             let part = take_record_batch(batch, &UInt32Array::from(rows))?;
             let Some(slot) = self.writers.get_mut(partition) else { continue };
-            let writer = match slot {
-                Some(writer) => writer,
-                None => {
-                    let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
-                    slot.insert(TableWriter::create(path, batch.schema())?)
-                }
+            let writer = if let Some(writer) = slot {
+                writer
+            } else {
+                let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
+                slot.insert(TableWriter::create(path, batch.schema())?)
             };
             writer.write(&part)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, Float32Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
@@ -70,46 +70,28 @@ pub(super) async fn rows(ctx: &SessionContext, classifier: &Classifier) -> Resul
 
 /// Adds a batch of deeds to the rows.
 fn add(batch: &RecordBatch, rows: &mut BTreeMap<Key, IdentityRow>) -> Result<(), ArrowError> {
-    let column = |name: &str, data_type: &DataType| {
-        let index = batch.schema().index_of(name)?;
-        cast(batch.column(index), data_type)
-    };
-    let texts = ["principal_id", "app_id", "principal_name", "classified_by", "workspace_rid", "mirid"]
-        .map(|name| column(name, &DataType::Utf8));
-    let [principal, app, name, because, workspace, mirid] = texts;
-    let (principal, app, name) = (principal?, app?, name?);
-    let (because, workspace, mirid) = (because?, workspace?, mirid?);
-    let words = ["stream", "identity_kind", "op_class"].map(|name| column(name, &DataType::Utf8));
-    let [stream, kind, class] = words;
-    let (stream, kind, class) = (stream?, kind?, class?);
-    let times = batch.schema().field_with_name("first_seen")?.data_type().clone();
-    let (first, last) = (column("first_seen", &times)?, column("last_seen", &times)?);
-    let (first, last) =
-        (first.as_primitive::<TimestampMicrosecondType>(), last.as_primitive::<TimestampMicrosecondType>());
-    let (events, confidence) = (column("events", &DataType::Int64)?, column("confidence", &DataType::Float32)?);
-    let (events, confidence) = (events.as_primitive::<Int64Type>(), confidence.as_primitive::<Float32Type>());
-    let text = |array: &arrow::array::ArrayRef, row: usize| {
-        let array = array.as_string::<i32>();
-        (!array.is_null(row)).then(|| array.value(row).to_owned())
-    };
+    let deeds = Deeds::of(batch)?;
+    let (times, counts) = (&deeds.times, &deeds.counts);
     for row in 0..batch.num_rows() {
-        let stream = text(&stream, row).and_then(|word| Stream::from_word(&word)).unwrap_or(Stream::Other);
-        let kind = text(&kind, row).and_then(|word| IdentityKind::from_word(&word)).unwrap_or(IdentityKind::Unknown);
-        let class = text(&class, row).and_then(|word| OpClass::from_word(&word)).unwrap_or(OpClass::Other);
-        let ids = (text(&principal, row), text(&app, row), text(&name, row));
-        let key = match &ids {
-            (Some(_), _, _) => (ids.0.clone(), None, None, stream, kind),
-            (None, Some(_), _) => (None, ids.1.clone(), None, stream, kind),
-            (None, None, _) => (None, None, ids.2.clone(), stream, kind),
+        let [principal_id, app_id, name, because, workspace_rid, mirid, stream, kind, class] =
+            deeds.texts.each_ref().map(|column| (!column.is_null(row)).then(|| column.value(row)));
+        let stream = stream.and_then(Stream::from_word).unwrap_or(Stream::Other);
+        let identity_kind = kind.and_then(IdentityKind::from_word).unwrap_or(IdentityKind::Unknown);
+        let class = class.and_then(OpClass::from_word).unwrap_or(OpClass::Other);
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let key = match (principal_id, app_id) {
+            (Some(_), _) => (owned(principal_id), None, None, stream, identity_kind),
+            (None, Some(_)) => (None, owned(app_id), None, stream, identity_kind),
+            (None, None) => (None, None, owned(name), stream, identity_kind),
         };
         let entry = rows.entry(key).or_insert_with(|| IdentityRow {
-            principal_id: ids.0.clone(),
+            principal_id: owned(principal_id),
             app_id: None,
             name: None,
             stream,
-            identity_kind: kind,
+            identity_kind,
             confidence: 0.0,
-            classified_by: text(&because, row).unwrap_or_default(),
+            classified_by: owned(because).unwrap_or_default(),
             arm_id: None,
             workspace_rid: None,
             first_seen: None,
@@ -117,24 +99,72 @@ fn add(batch: &RecordBatch, rows: &mut BTreeMap<Key, IdentityRow>) -> Result<(),
             events: 0,
             op_classes: BTreeMap::new(),
         });
-        // The smallest of several values: the same whatever the order of the groups.
-        let least = |kept: &mut Option<String>, new: Option<String>| {
-            *kept = match (kept.take(), new) {
-                (Some(kept), Some(new)) => Some(kept.min(new)),
-                (kept, new) => kept.or(new),
-            };
-        };
-        least(&mut entry.app_id, ids.1);
-        least(&mut entry.name, ids.2);
-        least(&mut entry.arm_id, text(&mirid, row));
-        least(&mut entry.workspace_rid, text(&workspace, row));
-        entry.confidence = entry.confidence.max(confidence.value(row));
-        let (seen_first, seen_last) = (UtcMicros(first.value(row)), UtcMicros(last.value(row)));
-        entry.first_seen = Some(entry.first_seen.map_or(seen_first, |known| known.min(seen_first)));
-        entry.last_seen = Some(entry.last_seen.map_or(seen_last, |known| known.max(seen_last)));
-        let count = u64::try_from(events.value(row)).unwrap_or(0);
+        keep_least(&mut entry.app_id, app_id);
+        keep_least(&mut entry.name, name);
+        keep_least(&mut entry.arm_id, mirid);
+        keep_least(&mut entry.workspace_rid, workspace_rid);
+        entry.confidence = entry.confidence.max(deeds.confidence.value(row));
+        let [first, last] = times.each_ref().map(|column| UtcMicros(column.value(row)));
+        entry.first_seen = Some(entry.first_seen.map_or(first, |known| known.min(first)));
+        entry.last_seen = Some(entry.last_seen.map_or(last, |known| known.max(last)));
+        let count = u64::try_from(counts.value(row)).unwrap_or(0);
         entry.events += count;
         *entry.op_classes.entry(class).or_default() += count;
     }
     Ok(())
+}
+
+/// Keeps the smallest of several values: the same whatever the order of the groups.
+fn keep_least(kept: &mut Option<String>, new: Option<&str>) {
+    if let Some(new) = new
+        && kept.as_deref().is_none_or(|kept| new < kept)
+    {
+        *kept = Some(new.to_owned());
+    }
+}
+
+/// The columns of a batch of deeds.
+struct Deeds {
+    /// In the order of [`Deeds::TEXTS`].
+    texts: [StringArray; 9],
+    /// First and last seen.
+    times: [TimestampMicrosecondArray; 2],
+    counts: Int64Array,
+    confidence: Float32Array,
+}
+
+impl Deeds {
+    const TEXTS: [&str; 9] = [
+        "principal_id",
+        "app_id",
+        "principal_name",
+        "classified_by",
+        "workspace_rid",
+        "mirid",
+        "stream",
+        "identity_kind",
+        "op_class",
+    ];
+
+    fn of(batch: &RecordBatch) -> Result<Self, ArrowError> {
+        let column = |name: &str, data_type: &DataType| {
+            let index = batch.schema().index_of(name)?;
+            cast(batch.column(index), data_type)
+        };
+        let text = |name: &str| Ok(column(name, &DataType::Utf8)?.as_string::<i32>().clone());
+        let time_type = batch.schema().field_with_name("first_seen")?.data_type().clone();
+        let time = |name: &str| Ok(column(name, &time_type)?.as_primitive::<TimestampMicrosecondType>().clone());
+        Ok(Self {
+            texts: all(Self::TEXTS.map(text))?,
+            times: all(["first_seen", "last_seen"].map(time))?,
+            counts: column("events", &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+            confidence: column("confidence", &DataType::Float32)?.as_primitive::<Float32Type>().clone(),
+        })
+    }
+}
+
+/// All of the results, or the first error.
+fn all<T, const N: usize>(results: [Result<T, ArrowError>; N]) -> Result<[T; N], ArrowError> {
+    let values = results.into_iter().collect::<Result<Vec<T>, ArrowError>>()?;
+    values.try_into().map_err(|_other_length| ArrowError::ComputeError("an array changed its length".to_owned()))
 }

@@ -67,7 +67,7 @@ impl<'o> Quarantine<'o> {
     ///
     /// The writer's error.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.out.as_mut().map_or(Ok(()), |out| out.flush())
+        self.out.as_mut().map_or(Ok(()), Write::flush)
     }
 
     /// The first records that were taken.

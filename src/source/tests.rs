@@ -156,7 +156,7 @@ fn an_object_is_decompressed_by_its_bytes_whatever_its_name_says() {
 #[test]
 fn stored_bytes_are_counted_up_to_the_size_of_the_object() {
     let folder = folder(&["a.json"]);
-    let packed = zstd::encode_all([b'x'; 100_000].as_slice(), 1).unwrap();
+    let packed = zstd::encode_all(vec![b'x'; 100_000].as_slice(), 1).unwrap();
     fs::write(folder.path().join("a.json"), &packed).unwrap();
     let object = listing(folder.path(), &[""]).objects.remove(0);
     assert_eq!(object.size, packed.len() as u64);

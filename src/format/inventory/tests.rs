@@ -46,6 +46,15 @@ fn every_export_of_an_identity_is_recognised() {
             r#"{"id":"r","properties":{"principalId":"p","roleDefinitionId":"d","scope":"/subscriptions/s"}}"#.to_owned(),
             InventoryKind::RoleAssignment,
         ),
+    ];
+    for (text, expected) in &table {
+        assert_eq!(kind_of(text), Some(*expected), "{text}");
+    }
+}
+
+#[test]
+fn every_export_of_a_resource_or_a_credential_is_recognised() {
+    let table = [
         (
             r#"{"name":"c","id":"i","azure_managed_identity":{"access_connector_id":"/x","credential_id":"y"},"owner":"o"}"#.to_owned(),
             InventoryKind::StorageCredential,

@@ -138,8 +138,9 @@ fn a_first_line_that_is_no_json_does_not_hide_the_records_after_it() {
 #[test]
 fn a_large_object_that_is_no_container_is_not_buffered() {
     let mut framer = Framer::new(MAX_RECORD_BYTES);
+    let chunk = vec![b'x'; 64 << 10];
     for _ in 0..64 {
-        framer.push(&[b'x'; 64 << 10]);
+        framer.push(&chunk);
         assert!(framer.next_frame().is_none());
         assert!(framer.input.window().bytes.len() <= 512 << 10);
     }

@@ -15,18 +15,25 @@ const CAPTURE: &str = r#"{"type":"record","name":"EventData","namespace":"Micros
 {"name":"Body","type":["null","bytes"]}]}"#;
 
 fn number(value: i64) -> Vec<u8> {
-    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let mut out = Vec::new();
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
+    loop {
+        let low = u8::try_from(rest & 0x7f).unwrap();
         rest >>= 7;
+        if rest == 0 {
+            out.push(low);
+            return out;
+        }
+        out.push(low | 0x80);
     }
-    out.push(rest as u8);
-    out
+}
+
+fn length(content: &[u8]) -> Vec<u8> {
+    number(i64::try_from(content.len()).unwrap())
 }
 
 fn bytes(content: &[u8]) -> Vec<u8> {
-    [number(content.len() as i64), content.to_vec()].concat()
+    [length(content), content.to_vec()].concat()
 }
 
 fn header(schema: &str, codec: &str) -> Vec<u8> {
@@ -43,8 +50,7 @@ fn message(body: Option<&[u8]>) -> Vec<u8> {
     let property = |name: &[u8], branch: i64, value: &[u8]| [bytes(name), number(branch), value.to_vec()].concat();
     // One map comes as two blocks, the second with its size.
     let sized = property(b"d", 1, &1.5_f64.to_le_bytes());
-    let system =
-        [number(1), property(b"n", 0, &number(-70_000)), number(-1), number(sized.len() as i64), sized, number(0)];
+    let system = [number(1), property(b"n", 0, &number(-70_000)), number(-1), length(&sized), sized, number(0)];
     let properties = [number(2), property(b"s", 2, &bytes(b"x")), property(b"z", 4, b""), number(0)];
     let body = body.map_or_else(|| number(0), |body| [number(1), bytes(body)].concat());
     [number(5), bytes(b"128"), bytes(b"11/24/2026 1:55:30 AM"), system.concat(), properties.concat(), body].concat()

@@ -367,11 +367,10 @@ impl Brackets {
         for (at, &byte) in bytes.iter().enumerate() {
             let was = self.inside;
             self.inside = match (was, byte) {
-                (Inside::Escape, _) => Inside::String,
                 (Inside::String, b'\\') => Inside::Escape,
                 (Inside::String, b'"') => Inside::Plain,
                 (Inside::String, 0..0x20) => return Shape::Broken(at),
-                (Inside::String, _) | (_, b'"') => Inside::String,
+                (Inside::String | Inside::Escape, _) | (_, b'"') => Inside::String,
                 (Inside::LineStart, b'{') => return Shape::Closed(at),
                 (_, b'\n') => Inside::LineStart,
                 _ => Inside::Plain,

@@ -406,11 +406,11 @@ fn many_torn_elements_cost_no_more_than_their_length() {
     framer.push(&input);
     framer.finish();
 
-    let mut frames = 0;
+    let mut count = 0;
     while framer.next_frame().is_some() {
-        frames += 1;
+        count += 1;
     }
-    assert!(frames >= 2);
+    assert!(count >= 2);
 }
 
 /// Parsed from its start for each of 65,536 chunks, this record would take minutes.

@@ -3,6 +3,13 @@
 //! `cargo bench` runs all of it; `cargo bench -- frame` a part. The tenant is synthetic and the same
 //! in every run (see `engine/synthetic.rs`); the decoders run over the records in `sample-logs/`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a benchmark that cannot go on has nothing better to do than to panic"
+)]
+
 #[path = "engine/synthetic.rs"]
 mod synthetic;
 
@@ -21,7 +28,7 @@ use airside::rule::load::{Library, Selection};
 use airside::{rule, source};
 use arrow::record_batch::RecordBatch;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use synthetic::Numbers;
+use synthetic::{Numbers, Writer};
 
 /// Bytes of input for the stages that work on one buffer.
 const BUFFER_BYTES: usize = 8 << 20;
@@ -37,7 +44,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Lines of one synthetic source, [`BUFFER_BYTES`] of them.
-fn lines(write: fn(u64, &mut Numbers, &mut String)) -> String {
+fn lines(write: Writer) -> String {
     let mut numbers = Numbers::new(1);
     let mut text = String::new();
     for index in 0.. {
@@ -106,7 +113,6 @@ fn frame(criterion: &mut Criterion) {
 
 fn decode_synthetic(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
-    type Writer = fn(u64, &mut Numbers, &mut String);
     let sources: [(&str, Writer); 4] = [
         ("activity archive", synthetic::activity),
         ("sign-in archive", synthetic::signin),

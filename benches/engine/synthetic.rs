@@ -28,6 +28,12 @@ impl Numbers {
         self.next() % bound
     }
 
+    /// One of several.
+    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        let at = usize::try_from(self.below(items.len() as u64)).unwrap();
+        items[at]
+    }
+
     fn guid(&mut self) -> String {
         let (high, low) = (self.next(), self.next());
         format!(
@@ -91,11 +97,11 @@ pub(crate) fn activity(index: u64, numbers: &mut Numbers, out: &mut String) {
         ("MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE", "MICROSOFT.RESOURCES/DEPLOYMENTS/D"),
         ("MICROSOFT.NETWORK/NETWORKSECURITYGROUPS/WRITE", "MICROSOFT.NETWORK/NETWORKSECURITYGROUPS/NSG"),
     ];
-    let (operation, resource) = OPERATIONS[numbers.below(6) as usize];
+    let (operation, resource) = numbers.pick(&OPERATIONS);
     let (oid, mirid) = actor(numbers);
     let group = numbers.below(40);
     let name = numbers.below(500);
-    let status = ["Start", "Success", "Success", "Failure"][numbers.below(4) as usize];
+    let status = numbers.pick(&["Start", "Success", "Success", "Failure"]);
     let mirid = mirid.map_or(String::new(), |mirid| format!("\"xms_mirid\":\"{mirid}\","));
     let correlation = numbers.guid();
     let uti = numbers.next();
@@ -121,7 +127,7 @@ pub(crate) fn signin(index: u64, numbers: &mut Numbers, out: &mut String) {
         ("Azure Resource Manager", "797f4846-ba00-4fd7-ba43-dac1f8f63013"),
         ("Azure Key Vault", "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"),
     ];
-    let (name, audience) = AUDIENCES[numbers.below(4) as usize];
+    let (name, audience) = numbers.pick(&AUDIENCES);
     let (oid, _) = actor(numbers);
     let correlation = numbers.guid();
     let created = time(index);
@@ -170,7 +176,7 @@ pub(crate) fn key_vault(index: u64, numbers: &mut Numbers, out: &mut String) {
     let (oid, _) = actor(numbers);
     let vault = numbers.below(10);
     let secret = numbers.below(40);
-    let operation = ["SecretGet", "KeyUnwrap", "SecretList"][numbers.below(3) as usize];
+    let operation = numbers.pick(&["SecretGet", "KeyUnwrap", "SecretList"]);
     writeln!(
         out,
         r#"{{ "time": "{time}", "category": "AuditEvent", "operationName": "{operation}", "resultType": "Success", "correlationId": "{correlation}", "callerIpAddress": "203.0.113.{ip}", "identity": {{"claim":{{"oid":"{oid}","appid":"{oid}","appidacr":"2","iss":"https://sts.windows.net/{TENANT}/","idtyp":"app","uti":"x","iat":"1767225600","exp":"1767312000","aud":"https://vault.azure.net","nbf":"1767225600"}}}}, "properties": {{"id":"https://kv-{vault}.vault.azure.net/secrets/s{secret}","clientInfo":"azsdk-python","httpStatusCode":200,"requestUri":"https://kv-{vault}.vault.azure.net/secrets/s{secret}/?api-version=7.4","isRbacAuthorized":true,"tlsVersion":"TLS1_3"}}, "resourceId": "/SUBSCRIPTIONS/{subscription}/RESOURCEGROUPS/RG-DATA/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/KV-{vault}", "operationVersion": "7.4", "resultSignature": "OK", "durationMs": "41"}}"#,
@@ -182,12 +188,14 @@ pub(crate) fn key_vault(index: u64, numbers: &mut Numbers, out: &mut String) {
     .unwrap();
 }
 
+/// Writes one record, the `index`th, as a line.
+pub(crate) type Writer = fn(u64, &mut Numbers, &mut String);
+
 /// Writes a folder of `events` events, an hour's file a source, and returns its size in bytes.
 pub(crate) fn write_tenant(folder: &Path, events: u64) -> u64 {
     let mut numbers = Numbers::new(0x5eed);
     let mut bytes = 0;
     let mut line = String::new();
-    type Writer = fn(u64, &mut Numbers, &mut String);
     let sources: [(&str, Writer, u64); 4] =
         [("storage", storage, 60), ("activity", activity, 25), ("signin", signin, 10), ("keyvault", key_vault, 5)];
     for (name, write, percent) in sources {

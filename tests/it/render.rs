@@ -174,7 +174,7 @@ fn table_row(record: &Value) -> Value {
 fn milliseconds(time: &str) -> String {
     let seconds = &time[..19];
     let fraction = time[19..].trim_start_matches('.').split(['Z', '+']).next().unwrap_or("");
-    format!("{seconds}.{:0<3.3}Z", fraction)
+    format!("{seconds}.{fraction:0<3.3}Z")
 }
 
 fn activity_row(record: &Value) -> Value {
@@ -287,10 +287,10 @@ fn capture(messages: &[Value]) -> Vec<u8> {
 fn long(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while rest >= 0x80 {
-        out.push((rest & 0x7f) as u8 | 0x80);
+        out.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
         rest >>= 7;
     }
-    out.push(rest as u8);
+    out.push(u8::try_from(rest).unwrap());
 }
 
 fn bytes(value: &[u8], out: &mut Vec<u8>) {

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::support::{folder, root};
+use crate::support::{folder, root, skip};
 
 /// A record that no rule minds.
 const RECORD: &str = r#"{ "time": "2026-05-04T10:15:30.1234567Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG", "operationName": "MICROSOFT.RESOURCES/TAGS/WRITE", "category": "Administrative", "resultType": "Success", "resultSignature": "Succeeded.OK", "durationMs": "20", "callerIpAddress": "203.0.113.9", "correlationId": "99999999-8888-4777-8666-555555555555", "identity": {"claims":{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"ana@example.com"}}, "level": "Information", "properties": {} }"#;
@@ -132,7 +132,7 @@ fn a_file_without_permission_is_named_and_everything_else_is_read() {
     let mut command = command;
     let files = [folder.path().join("closed.json"), folder.path().join("open.json")];
     let Ok(output) = command.arg("scan").args(&files).args(["--format", "json"]).current_dir("/").output() else {
-        eprintln!("SKIPPED: running as root, and there is no setpriv to be somebody else");
+        skip("running as root, and there is no setpriv to be somebody else");
         return;
     };
 

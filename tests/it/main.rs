@@ -6,8 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::print_stderr,
-    reason = "a test that cannot go on fails by a panic, and says aloud what it skips"
+    reason = "a test that cannot go on fails by a panic"
 )]
 
 mod cli;

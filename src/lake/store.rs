@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{ArrayRef, RecordBatchReader, UInt32Array};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::array::{ArrayRef, RecordBatchReader};
+use arrow::compute::{SortColumn, concat_batches, interleave_record_batch, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -99,9 +99,8 @@ impl Store {
             Some(spool) => spool,
             None => Spool::new()?,
         };
-        for (_, batch) in self.held.drain(..) {
-            spool.push(&batch)?;
-        }
+        let held: Vec<RecordBatch> = self.held.drain(..).map(|(_, batch)| batch).collect();
+        spool.push(&held)?;
         self.held_bytes = 0;
         self.spool = Some(spool);
         Ok(())
@@ -298,24 +297,30 @@ impl Spool {
         Ok(Self { dir, writers, hasher: DefaultHashBuilder::default() })
     }
 
-    /// Splits a batch so that records of one event, and of one operation, share a partition.
-    fn push(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); PARTITIONS];
-        for (row, partition) in partitions_of(batch, &self.hasher)?.into_iter().enumerate() {
-            if let (Some(rows), Ok(row)) = (rows.get_mut(partition), u32::try_from(row)) {
-                rows.push(row);
+    /// Splits batches so that records of one event, and of one operation, share a partition. What
+    /// is held goes to each partition at once, as a row group of its own: nothing of it stays.
+    fn push(&mut self, batches: &[RecordBatch]) -> Result<(), StoreError> {
+        let Some(first) = batches.first() else { return Ok(()) };
+        let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); PARTITIONS];
+        for (at, batch) in batches.iter().enumerate() {
+            for (row, partition) in partitions_of(batch, &self.hasher)?.into_iter().enumerate() {
+                if let Some(rows) = rows.get_mut(partition) {
+                    rows.push((at, row));
+                }
             }
         }
+        let batches: Vec<&RecordBatch> = batches.iter().collect();
         for (partition, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            let part = take_record_batch(batch, &UInt32Array::from(rows))?;
+            let part = interleave_record_batch(&batches, &rows)?;
             let Some(slot) = self.writers.get_mut(partition) else { continue };
             let writer = if let Some(writer) = slot {
                 writer
             } else {
                 let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
-                slot.insert(TableWriter::create(path, batch.schema())?)
+                slot.insert(TableWriter::create(path, first.schema())?)
             };
             writer.write(&part)?;
+            writer.end_row_group()?;
         }
         Ok(())
     }
@@ -374,6 +379,15 @@ impl TableWriter {
     /// A [`StoreError`] where it cannot be written.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         self.writer.write(batch).map_err(|source| StoreError::Parquet { path: self.path.clone(), source })
+    }
+
+    /// Ends the row group under way: what was appended so far leaves memory.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where it cannot be written.
+    pub fn end_row_group(&mut self) -> Result<(), StoreError> {
+        self.writer.flush().map_err(|source| StoreError::Parquet { path: self.path.clone(), source })
     }
 
     /// Ends the file.

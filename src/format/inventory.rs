@@ -4,9 +4,11 @@
 //! Databricks CLI. `az` flattens `properties` into the record, the others keep it; Resource Graph
 //! writes `type` in lower case. A record that has a log's time or operation is never claimed.
 
+mod assignment;
 #[cfg(test)]
 mod tests;
 
+use crate::event::Row;
 use crate::format::pick::{after_prefix, position};
 use crate::json::{Kind, Value};
 
@@ -29,6 +31,17 @@ pub enum InventoryKind {
     ExternalLocation,
     /// Any other ARM resource of an inventory export: read past.
     OtherResource,
+}
+
+impl InventoryKind {
+    /// The event that a record states, where it states one: a role assignment is what its write
+    /// once did. Such events have the source `inventory`.
+    pub fn event(self, root: Value<'_>) -> Option<Row<'_>> {
+        match self {
+            Self::RoleAssignment => assignment::event(root),
+            _ => None,
+        }
+    }
 }
 
 /// Resource types that are more than read past.

@@ -77,6 +77,11 @@ impl Library {
         Self::parse_all(extra_dirs)?.into_library()
     }
 
+    /// A library of one rule.
+    pub fn of(rule: Rule) -> Self {
+        Self { rules: vec![rule] }
+    }
+
     /// Loads the rules in the given files and folders and no others.
     ///
     /// # Errors

@@ -246,6 +246,8 @@ fn events_that_go_to_disk_give_the_same_findings() {
     .unwrap();
     assert!(matches!(loaded.streams, airside::lake::Streams::Files { .. }), "nothing went to disk");
     let questions = airside::pipeline::Questions {
+        lists: Vec::new(),
+        baseline: None,
         rules: library.select(&airside::rule::load::Selection::default()).unwrap(),
         exceptions: airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
@@ -399,6 +401,31 @@ reason = "nobody by that name"
     assert!(exceptions["hidden_events"].as_u64().unwrap() >= 1, "{exceptions}");
     assert!(exceptions["hidden_findings"].as_u64().unwrap() >= 1, "{exceptions}");
     assert_eq!(exceptions["unused"].as_array().unwrap().len(), 1, "{exceptions}");
+}
+
+#[test]
+fn a_baseline_is_made_kept_and_not_changed_by_reading_the_same_logs_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("baseline.ndjson");
+    let scan = || airside(&["scan", "sample-logs/tenant", "--baseline", path(&file)]);
+
+    assert_eq!(code(&scan()), 0);
+    let first = fs::read_to_string(&file).unwrap();
+    assert_eq!(code(&scan()), 0);
+
+    assert_eq!(fs::read_to_string(&file).unwrap(), first);
+    // The access connector's identity read storage, by the tenant's story, and got tokens for it.
+    let lines: Vec<Value> = first.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let has = |dim: &str, value: &str| {
+        let connector = "a1000000-0000-4000-8000-000000000001";
+        lines.iter().any(|line| line["principal_id"] == connector && line["dim"] == dim && line["value"] == value)
+    };
+    assert!(has("audience", "storage") && has("use", "any") && has("op_class", "role_assign"), "{first}");
+
+    fs::write(&file, "{}\n").unwrap();
+    let refused = scan();
+    assert_eq!(code(&refused), 3);
+    assert!(stderr(&refused).contains("baseline.ndjson:1:"), "{}", stderr(&refused));
 }
 
 #[test]

@@ -129,6 +129,15 @@ fn other_shapes_are_no_inventory() {
 }
 
 #[test]
+fn service_tags_are_recognised_as_published_and_as_the_cli_prints_them() {
+    let published = r#"{"changeNumber":354,"cloud":"Public","values":[{"name":"AzureDatabricks","id":"AzureDatabricks","properties":{"addressPrefixes":[]}}]}"#;
+    let printed = r#"{"changeNumber":"354","cloud":"Public","id":"/subscriptions/s/providers/Microsoft.Network/serviceTags/public","name":"Public","type":"Microsoft.Network/serviceTags","values":[]}"#;
+    for text in [published, printed] {
+        assert_eq!(kind_of(text), Some(InventoryKind::ServiceTags), "{text}");
+    }
+}
+
+#[test]
 fn a_role_assignment_is_the_event_of_its_writing_in_every_export() {
     let fields = r#""principalId":"P1","roleDefinitionId":"/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/r1","scope":"/subscriptions/s","createdOn":"2026-01-01T00:00:00Z","updatedOn":"2026-02-01T00:00:00Z","createdBy":"u""#;
     let id = r#""id":"/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/a1""#;

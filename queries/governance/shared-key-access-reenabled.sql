@@ -49,8 +49,7 @@ settings AS (
   JOIN governed_accounts AS g
     ON regexp_replace(e.target_id, '^.*/providers/microsoft\.storage/storageaccounts/([^/]+)$', '\1') = g.account
   WHERE e.source = 'activity'
-    AND e.op_class = 'storage_manage'
-    AND e.activity IN ('write', 'create', 'update')
+    AND e.activity = 'write'
     AND e.phase = 'terminal'
     AND e.outcome <> 'unknown'
     AND NOT e.is_dbfs_root

@@ -57,7 +57,6 @@ uses AS (
   LEFT JOIN governed_containers AS c ON u.target_name = c.account AND lower(u.container) = c.container
   WHERE u.source = 'storage'
     AND u.auth_type IN ('accountkey', 'sas')
-    AND u.principal_id IS NULL
     AND u.outcome <> 'unknown'
     AND u.op_class <> 'storage_probe'
     AND NOT u.is_dbfs_root

@@ -49,10 +49,7 @@ WITH data_of_connectors AS (
   WHERE source IN ('storage', 'keyvault', 'sql')
     AND plane = 'data'
     AND outcome = 'success'
-    AND target_name IS NOT NULL
     AND (source = 'keyvault' OR container IS NOT NULL)
-    AND op_class NOT IN ('storage_probe', 'delegation', 'other')
-    AND NOT is_dbfs_root
 ),
 public_sign_ins AS (
   SELECT principal_id, min(src_ip) AS src_ip

@@ -74,7 +74,6 @@ writes AS (
     AND activity IN ('write', 'create', 'update')
     AND phase = 'terminal'
     AND outcome <> 'unknown'
-    AND target_id IS NOT NULL
     AND NOT (identity_kind = 'first_party' AND in_managed_rg)
 ),
 settings AS (

@@ -12,7 +12,7 @@
 --! details = ["because", "arm_id", "op_class", "target_name", "src_ip"]
 --! created = 2026-11-24
 --! updated = 2026-11-24
---! references = ["https://learn.microsoft.com/azure/databricks/security/network/classic/vnet-inject", "https://learn.microsoft.com/cli/azure/databricks/access-connector"]
+--! references = ["https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-storage/azure-managed-identities", "https://learn.microsoft.com/cli/azure/databricks/access-connector"]
 
 -- ## What it finds
 -- Everything done by a principal that only its token, its machine or its name shows to be a

@@ -115,8 +115,14 @@ attached AS (
     AND NOT (
       is_assignment
       AND (
-        coalesce(date_part('epoch', time) - date_part('epoch', connector_before) <= $connector_within_minutes * 60, FALSE)
-        OR coalesce(date_part('epoch', connector_after) - date_part('epoch', time) <= $connector_within_minutes * 60, FALSE)
+        coalesce(
+          date_part('epoch', time) - date_part('epoch', connector_before) <= $connector_within_minutes * 60,
+          FALSE
+        )
+        OR coalesce(
+          date_part('epoch', connector_after) - date_part('epoch', time) <= $connector_within_minutes * 60,
+          FALSE
+        )
       )
     )
 ),

@@ -1,18 +1,33 @@
 //! What holds of every shipped rule.
 
-use airside::rule::{Status, case};
+use std::sync::OnceLock;
+
+use airside::rule::Rule;
+use airside::rule::case::{self, Outcome};
 
 use crate::support::{library, runtime};
 
+/// The outcomes of every rule's cases, run once for all tests.
+fn outcomes() -> &'static Vec<(&'static Rule, Vec<Outcome>)> {
+    static OUTCOMES: OnceLock<Vec<(&'static Rule, Vec<Outcome>)>> = OnceLock::new();
+    OUTCOMES.get_or_init(|| {
+        let run = |rule: &'static Rule| (rule, runtime().block_on(case::run(rule)).unwrap());
+        let rules: Vec<&'static Rule> = library().rules().iter().collect();
+        let half = rules.len() / 2;
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| rules[..half].iter().map(|rule| run(rule)).collect::<Vec<_>>());
+            let second: Vec<_> = rules[half..].iter().map(|rule| run(rule)).collect();
+            first.join().unwrap().into_iter().chain(second).collect()
+        })
+    })
+}
+
 #[test]
 fn every_case_of_every_rule_comes_out_as_it_says() {
-    let runtime = runtime();
     let mut failures = Vec::new();
-    for rule in library().rules() {
-        for outcome in runtime.block_on(case::run(rule)).unwrap() {
-            if let Some(failure) = outcome.failure {
-                failures.push(format!("{}: {}: {failure}", outcome.rule, outcome.case));
-            }
+    for outcome in outcomes().iter().flat_map(|(_, outcomes)| outcomes) {
+        if let Some(failure) = &outcome.failure {
+            failures.push(format!("{}: {}: {failure}", outcome.rule, outcome.case));
         }
     }
 
@@ -20,15 +35,13 @@ fn every_case_of_every_rule_comes_out_as_it_says() {
 }
 
 #[test]
-fn a_stable_rule_has_cases_that_fire_near_misses_and_an_all_null_record() {
-    let runtime = runtime();
-    for rule in library().rules().iter().filter(|rule| rule.head.status == Status::Stable) {
-        let outcomes = runtime.block_on(case::run(rule)).unwrap();
+fn every_rule_has_cases_that_fire_near_misses_and_an_all_null_record() {
+    for (rule, outcomes) in outcomes() {
         let firing = outcomes.iter().filter(|outcome| outcome.expects_findings).count();
         let id = &rule.head.id;
 
         assert!(firing >= 1, "{id} has no case that fires");
-        assert!(outcomes.len() - firing >= 3, "{id} has too few near misses");
+        assert!(outcomes.len() - firing >= 2, "{id} has too few near misses");
         assert!(outcomes.iter().any(|outcome| outcome.case.contains("null")), "{id} has no all-null case");
     }
 }

@@ -6,7 +6,6 @@
 --! status = "experimental"
 --! profile = "hunting"
 --! sources = ["signin"]
---! any_sources = ["activity"]
 --! attack = ["T1528"]
 --! group_by = ["principal_id"]
 --! details = ["audience_app_id", "target_name", "token_uti", "next_management"]
@@ -30,7 +29,7 @@
 --
 -- ## What it cannot see
 -- What the token was used for, and from where: sign-ins of managed identities carry no address. A
--- token from a cache makes no new sign-in.
+-- token from a cache makes no new sign-in. Without the Activity Log no use of it is seen.
 --
 -- ## False positives
 -- File events create queues and subscriptions: connectors that are known to have them are left out.

@@ -44,12 +44,10 @@ WITH changes AS (
     AND op_class = 'storage_manage'
     AND phase = 'terminal'
     AND outcome <> 'unknown'
-    AND activity NOT IN ('read', 'list')
     -- What the provider does without an account (is a name free?) is no change. Some forms have a
     -- name for people in place of the operation.
     AND (operation LIKE 'microsoft.storage/storageaccounts/%' OR operation LIKE '% %')
     AND operation NOT LIKE 'microsoft.storage/storageaccounts/queueservices/queues/%'
-    AND coalesce(target_type, '') NOT LIKE 'microsoft.storage/storageaccounts/queueservices/queues%'
 ),
 judged AS (
   SELECT *,
@@ -57,7 +55,7 @@ judged AS (
       WHEN regexp_like(body, '"publicnetworkaccess\\*":\s*\\*"enabled') THEN 'public network'
       WHEN regexp_like(body, '"defaultaction\\*":\s*\\*"allow') THEN 'every network'
       WHEN regexp_like(body, '"allowblobpublicaccess\\*":\s*\\*"?true') THEN 'anonymous readers'
-      WHEN regexp_like(body, '"publicaccess\\*":\s*\\*"(blob|container)') THEN 'anonymous readers'
+      WHEN regexp_like(body, '"publicaccess\\*":\s*\\*"(blob|container)') THEN 'anonymous readers of a container'
       WHEN regexp_like(body, '"allowsharedkeyaccess\\*":\s*\\*"?true') THEN 'shared keys'
     END AS opens
   FROM changes

@@ -60,6 +60,7 @@ const SHIPPED: &[Shipped] = shipped![
     "identity_misuse/adac-used-outside-databricks",
     "identity_misuse/dbmi-identity-attached-by-non-databricks",
     "identity_misuse/dbmi-name-impersonation",
+    "identity_misuse/dbmi-used-outside-cluster",
     "identity_misuse/federated-credential-on-databricks-identity",
     "identity_misuse/identity-denied-burst",
     "identity_misuse/identity-dormant-reactivated",
@@ -67,12 +68,20 @@ const SHIPPED: &[Shipped] = shipped![
     "identity_misuse/identity-first-seen-operation-class",
     "identity_misuse/identity-first-seen-target",
     "identity_misuse/identity-unexpected-ip",
+    "identity_misuse/notebook-imds-identity-use",
     "identity_misuse/unknown-databricks-identity",
     "infra_doing_data/dbmi-account-keys-or-sas-listed",
+    "infra_doing_data/dbmi-bulk-read",
     "infra_doing_data/dbmi-cmk-identity-misuse",
     "infra_doing_data/dbmi-data-audience-token",
+    "infra_doing_data/dbmi-firstparty-unlisted-vault",
+    "infra_doing_data/dbmi-graph-token",
     "infra_doing_data/dbmi-keyvault-secret-read",
+    "infra_doing_data/dbmi-management-outside-own-scope",
+    "infra_doing_data/dbmi-sql-access",
     "infra_doing_data/dbmi-storage-data-access",
+    "infra_doing_data/dbmi-storage-outside-creation-window",
+    "infra_doing_data/dbmi-user-delegation-key",
 ];
 
 /// All loaded rules, sorted by id. No two answer to the same name.

@@ -6,6 +6,7 @@ pub mod front_matter;
 pub mod load;
 pub mod params;
 pub mod run;
+pub mod technique;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

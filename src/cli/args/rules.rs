@@ -1,0 +1,101 @@
+//! The command line of `airside rules`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::values::{direction_parser, profile_parser, severity_parser, source_parser};
+use crate::event::vocabulary::LogSource;
+use crate::rule::{Direction, Profile, Severity};
+
+/// Subcommands of `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List the rules
+    List(ListArgs),
+    /// Show one rule: what it finds, why it matters, its SQL
+    Show {
+        /// Its id or one of its other names
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Folder of rules to add to the shipped ones; repeatable
+        #[arg(long, value_name = "DIR")]
+        rules: Vec<PathBuf>,
+    },
+    /// Check rules without reading data
+    Check {
+        /// Rule files or folders of rules; the shipped rules unless given
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Run the cases beside the rules
+    Test(TestArgs),
+}
+
+/// Formats of the list of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// One rule a line.
+    Ndjson,
+}
+
+/// Flags of `rules list`.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Folder of rules to add to the shipped ones; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+
+    /// Which rules are listed.
+    #[command(flatten)]
+    pub filter: ListFilter,
+
+    /// Format; `table` on a terminal, `ndjson` otherwise, unless given
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<RulesFormat>,
+}
+
+/// Which rules are listed: those to which every flag given applies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ListFilter {
+    /// Only rules about one of these; comma or repeat
+    #[arg(long, value_name = "DIRECTION", value_delimiter = ',', value_parser = direction_parser())]
+    pub direction: Vec<Direction>,
+
+    /// Only rules of this severity or a worse one
+    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
+    pub severity: Option<Severity>,
+
+    /// Only rules that read one of these logs; comma or repeat
+    #[arg(long, value_name = "SOURCE", value_delimiter = ',', value_parser = source_parser())]
+    pub source: Vec<LogSource>,
+
+    /// Only rules for one of these ATT&CK techniques, such as T1552 with all below it, or T1552.005;
+    /// comma or repeat
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub technique: Vec<String>,
+
+    /// Only rules of one of these profiles; comma or repeat
+    #[arg(long, value_name = "PROFILE", value_delimiter = ',', value_parser = profile_parser())]
+    pub profile: Vec<Profile>,
+}
+
+/// Flags of `rules test`.
+#[derive(Debug, Clone, Args)]
+pub struct TestArgs {
+    /// Rule files or folders of rules; the shipped rules unless given
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Write what became of each case to this file too, as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Write over the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}

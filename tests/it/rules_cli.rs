@@ -1,0 +1,59 @@
+//! `airside rules` as people and programs see it.
+
+use std::fs;
+
+use crate::cli::{airside, code, path, stderr, stdout};
+use crate::support::{folder, root};
+
+#[test]
+fn the_list_is_narrowed_by_flags_and_unknown_values_are_answered_with_the_valid_ones() {
+    let ids = |args: &[&str]| -> Vec<String> {
+        let output = airside(&[&["rules", "list", "--format", "ndjson"], args].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let lines = stdout(&output);
+        let id =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+        lines.lines().map(id).collect()
+    };
+    let all = ids(&[]).len();
+
+    let governance = ids(&["--direction", "governance", "--severity", "high"]);
+    assert!(governance.contains(&"dbmi-granted-data-role".to_owned()) && governance.len() < all, "{governance:?}");
+    let secrets = ids(&["--technique", "T1555", "--source", "keyvault"]);
+    assert!(secrets.contains(&"dbmi-keyvault-secret-read".to_owned()) && secrets.len() < all, "{secrets:?}");
+    for (flag, value, valid) in [
+        ("--direction", "sideways", "infra-doing-data"),
+        ("--severity", "terrible", "critical"),
+        ("--source", "syslog", "entra_audit"),
+        ("--technique", "T9999", "T1530"),
+        ("--profile", "all", "hunting"),
+    ] {
+        let output = airside(&["rules", "list", flag, value]);
+        assert_eq!(code(&output), 3, "{flag}");
+        assert!(stderr(&output).contains(valid), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_failed_case_says_what_was_expected_and_found_and_junit_is_never_written_over() {
+    let file = root().join("queries/infra_doing_data/dbmi-keyvault-secret-read");
+    let read = |ending: &str| fs::read_to_string(file.with_extension(ending)).unwrap();
+    let cases = read("cases.toml").replacen("events = 1", "events = 7", 1);
+    let folder =
+        folder(&[("dbmi-keyvault-secret-read.sql", read("sql")), ("dbmi-keyvault-secret-read.cases.toml", cases)]);
+    let junit = folder.path().join("junit.xml");
+    let test =
+        |more: &[&str]| airside(&[&["rules", "test", path(folder.path()), "--junit", path(&junit)], more].concat());
+
+    let output = test(&[]);
+
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stdout(&output).contains(": events\n    expected  7\n    found     1\n"), "{}", stdout(&output));
+    let xml = fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains(r#"failures="1""#) && xml.contains("events: expected 7, found 1"), "{xml}");
+
+    let again = test(&[]);
+    assert_eq!(code(&again), 3);
+    assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
+    assert_eq!(code(&test(&["--force"])), 2);
+}

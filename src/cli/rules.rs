@@ -10,9 +10,11 @@ use crate::error::{ExitCode, RunError};
 use crate::report::escape::Escaped;
 use crate::report::{ReportError, Style};
 use crate::rule::{self, Rule};
+use crate::time::UtcMicros;
 
 mod cases;
 mod list;
+mod new;
 mod show;
 
 /// What checking found.
@@ -29,7 +31,7 @@ pub struct CheckOutcome {
 /// # Errors
 ///
 /// Whatever ended it.
-pub fn run(command: &RulesCommand, terminal: Terminal, style: Style) -> Result<ExitCode, RunError> {
+pub fn run(command: &RulesCommand, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
     match command {
         RulesCommand::List(args) => {
             let preset = if terminal.is_stdout { RulesFormat::Table } else { RulesFormat::Ndjson };
@@ -48,6 +50,10 @@ pub fn run(command: &RulesCommand, terminal: Terminal, style: Style) -> Result<E
             Ok(if outcome.problems.is_empty() { ExitCode::Ran } else { ExitCode::Rule })
         }
         RulesCommand::Test(args) => test(args, style),
+        RulesCommand::New { id, dir } => {
+            let files = new::write(id, dir, now)?;
+            to_stdout(|out| new::say(&files, out).map_err(ReportError::write)).map(|()| ExitCode::Ran)
+        }
     }
 }
 

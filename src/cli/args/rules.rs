@@ -30,6 +30,16 @@ pub enum RulesCommand {
     },
     /// Run the cases beside the rules
     Test(TestArgs),
+    /// Write a rule and its cases to begin with
+    New {
+        /// Its id: lower-case words joined by '-'; `adac-…` begins with access connectors, others with
+        /// workspace identities
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Folder to write both files to
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        dir: PathBuf,
+    },
 }
 
 /// Formats of the list of rules.

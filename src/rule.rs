@@ -4,6 +4,7 @@ pub mod case;
 pub mod check;
 pub mod front_matter;
 pub mod load;
+pub mod matrix;
 pub mod params;
 pub mod run;
 pub mod technique;

@@ -13,6 +13,7 @@ use crate::rule::{self, Rule};
 use crate::time::UtcMicros;
 
 mod cases;
+mod docs;
 mod list;
 mod new;
 mod show;
@@ -50,6 +51,7 @@ pub fn run(command: &RulesCommand, terminal: Terminal, style: Style, now: UtcMic
             Ok(if outcome.problems.is_empty() { ExitCode::Ran } else { ExitCode::Rule })
         }
         RulesCommand::Test(args) => test(args, style),
+        RulesCommand::Docs(args) => docs::run(&load(&[])?, args),
         RulesCommand::New { id, dir } => {
             let files = new::write(id, dir, now)?;
             to_stdout(|out| new::say(&files, out).map_err(ReportError::write)).map(|()| ExitCode::Ran)

@@ -57,3 +57,58 @@ fn a_failed_case_says_what_was_expected_and_found_and_junit_is_never_written_ove
     assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
     assert_eq!(code(&test(&["--force"])), 2);
 }
+
+/// The page is part of the project: whoever changes a rule sees in the change what the catalogue
+/// says of it.
+#[test]
+fn the_committed_catalogue_is_what_the_program_writes() {
+    let output = airside(&["rules", "docs", "--check"]);
+
+    assert_eq!(code(&output), 0, "{}\nrenew it with: cargo run -- rules docs", stderr(&output));
+}
+
+#[test]
+fn a_page_of_the_program_is_renewed_and_a_page_of_others_is_left_alone() {
+    let folder = folder(&[("own.md", "# My page\n")]);
+    let (own, page) = (folder.path().join("own.md"), folder.path().join("rules.md"));
+    let docs = |args: &[&str]| airside(&[&["rules", "docs"], args].concat());
+
+    assert_eq!(code(&docs(&["--output", path(&own)])), 3);
+    assert_eq!(fs::read_to_string(&own).unwrap(), "# My page\n");
+    assert_eq!(code(&docs(&["--output", path(&page)])), 0);
+    let first = fs::read_to_string(&page).unwrap();
+    fs::write(&page, format!("{first}changed")).unwrap();
+    let check = docs(&["--check", "--output", path(&page)]);
+    assert_eq!(code(&check), 2);
+    assert!(stderr(&check).contains("cargo run -- rules docs"), "{}", stderr(&check));
+    assert_eq!(code(&docs(&["--output", path(&page)])), 0);
+    assert_eq!(fs::read_to_string(&page).unwrap(), first);
+}
+
+#[test]
+fn the_navigator_layer_is_json_and_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = folder.path().join("layer.json");
+    let docs = || airside(&["rules", "docs", "--navigator", path(&layer)]);
+
+    assert_eq!(code(&docs()), 0);
+
+    let text = fs::read_to_string(&layer).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(!document["techniques"].as_array().unwrap().is_empty());
+    assert_eq!(code(&docs()), 3);
+}
+
+#[test]
+fn a_new_rule_checks_and_passes_and_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = || airside(&["rules", "new", "dbmi-my-rule", "--dir", path(folder.path())]);
+
+    assert_eq!(code(&new()), 0);
+
+    for command in ["check", "test"] {
+        let output = airside(&["rules", command, path(folder.path())]);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    }
+    assert_eq!(code(&new()), 3);
+}

@@ -40,6 +40,8 @@ pub enum RulesCommand {
         #[arg(long, value_name = "DIR", default_value = ".")]
         dir: PathBuf,
     },
+    /// Write the catalogue of the shipped rules: a page, or a layer for the ATT&CK Navigator
+    Docs(DocsArgs),
 }
 
 /// Formats of the list of rules.
@@ -106,6 +108,26 @@ pub struct TestArgs {
     pub junit: Option<PathBuf>,
 
     /// Write over the file if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Flags of `rules docs`.
+#[derive(Debug, Clone, Args)]
+pub struct DocsArgs {
+    /// File to write the page to; queries/README.md unless another output is asked for
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Write nothing: exit with 2 if the page is not what would be written
+    #[arg(long, conflicts_with_all = ["navigator", "force"])]
+    pub check: bool,
+
+    /// Write a layer for the ATT&CK Navigator to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub navigator: Option<PathBuf>,
+
+    /// Write over files that exist; an earlier page is written over without
     #[arg(long)]
     pub force: bool,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::event::vocabulary::{LogSource, Word as _};
-use crate::report::{OutputFormat, SEVERITIES, direction_word, profile_word, severity_word};
+use crate::report::{DIRECTIONS, OutputFormat, SEVERITIES, direction_word, profile_word, severity_word};
 use crate::rule::{Direction, Profile, Severity};
 
 /// Least memory that a run can be held to, in bytes (256 MB).
@@ -30,9 +30,6 @@ const UNITS: &[(&str, u64)] = &[
 ];
 
 const PROFILES: [Profile; 3] = [Profile::Core, Profile::Hunting, Profile::Posture];
-
-const DIRECTIONS: [Direction; 4] =
-    [Direction::InfraDoingData, Direction::DataDoingInfra, Direction::Governance, Direction::IdentityMisuse];
 
 /// A format and the file to write it to.
 #[derive(Debug, Clone, PartialEq, Eq)]

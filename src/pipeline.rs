@@ -17,7 +17,7 @@ use crate::lake::Streams;
 use crate::source::Listing;
 use crate::time::UtcMicros;
 
-pub use analyse::{Analysis, Questions, analyse};
+pub use analyse::{Analysis, Opened, Questions, analyse, open};
 pub use quarantine::{Quarantine, Quarantined};
 
 /// What to read, and how much of the machine to use.

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod check;
+pub mod explain;
 pub mod front_matter;
 pub mod load;
 pub mod matrix;

@@ -14,7 +14,7 @@ use crate::time::{UtcMicros, parse_bound};
 pub mod rules;
 pub mod values;
 
-pub use rules::{DocsArgs, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs};
+pub use rules::{DocsArgs, ExplainArgs, ExplainFormat, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs};
 use values::{OutputTarget, format_parser, profile_parser, severity_parser};
 
 /// Finds Azure Databricks identities doing each other's job, from exported Azure logs.

@@ -14,6 +14,7 @@ use crate::time::UtcMicros;
 
 mod cases;
 mod docs;
+mod explain;
 mod list;
 mod new;
 mod show;
@@ -51,6 +52,7 @@ pub fn run(command: &RulesCommand, terminal: Terminal, style: Style, now: UtcMic
             Ok(if outcome.problems.is_empty() { ExitCode::Ran } else { ExitCode::Rule })
         }
         RulesCommand::Test(args) => test(args, style),
+        RulesCommand::Explain(args) => explain::run(args, terminal, style),
         RulesCommand::Docs(args) => docs::run(&load(&[])?, args),
         RulesCommand::New { id, dir } => {
             let files = new::write(id, dir, now)?;

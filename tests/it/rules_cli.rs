@@ -112,3 +112,60 @@ fn a_new_rule_checks_and_passes_and_is_not_written_over() {
     }
     assert_eq!(code(&new()), 3);
 }
+
+#[test]
+fn an_event_is_explained_by_its_uid_and_by_its_place() {
+    let findings = airside(&["scan", "sample-logs/tenant", "--only", "R01", "--format", "ndjson"]);
+    let finding: serde_json::Value = serde_json::from_str(stdout(&findings).lines().next().unwrap()).unwrap();
+    let evidence = &finding["evidence"][0];
+    let uid = evidence["event_uid"].as_str().unwrap();
+    let place = format!("{}:{}", evidence["object"].as_str().unwrap(), evidence["offset"]);
+    let explained = |rule: &str, event: &str| -> serde_json::Value {
+        let output = airside(&["rules", "explain", rule, event, "sample-logs/tenant"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+
+    let found = explained("R01", uid);
+    let other = explained("R03", &place);
+
+    assert_eq!((&found["is_found"], &other["is_found"]), (&true.into(), &false.into()));
+    assert_eq!(other["event_uid"], uid);
+    let verdict = |document: &serde_json::Value, text: &str| {
+        let conditions = document["steps"][0]["branches"][0]["conditions"].as_array().unwrap().clone();
+        conditions.into_iter().find(|condition| condition["condition"] == text).unwrap()["verdict"].clone()
+    };
+    assert_eq!(verdict(&found, "source = 'storage'"), "held");
+    assert_eq!(verdict(&other, "source = 'keyvault'"), "did_not_hold");
+    let unknown = airside(&["rules", "explain", "R01", "no-such-event", "sample-logs/tenant"]);
+    assert_eq!(code(&unknown), 3);
+    assert!(stderr(&unknown).contains("OBJECT:OFFSET"), "{}", stderr(&unknown));
+}
+
+/// The rules are the test of the explaining: each of their queries is taken apart, and where all
+/// was asked, the event of a finding passes all of the last query's conditions.
+#[test]
+fn every_finding_of_the_tenant_is_explained_by_its_rule() {
+    let library = crate::support::library();
+    let analysis = crate::support::scan(&root().join("sample-logs/tenant"), &airside::pipeline::ReadOptions::default());
+    let loaded = crate::support::read(&root().join("sample-logs/tenant"));
+    let exceptions = airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap();
+    crate::support::runtime().block_on(async {
+        let opened = airside::pipeline::open(&loaded, &exceptions, 1 << 30, 1).await.unwrap();
+        for finding in analysis.findings {
+            let rule = library.find(&finding.rule_id).unwrap();
+            let uid = &finding.evidence[0].event_uid;
+            let explained = airside::rule::explain::explain(&opened.ctx, rule, uid).await.unwrap();
+
+            let last = explained.steps.last().unwrap();
+            assert!(explained.is_found && last.is_there == Some(true), "{}: {explained:?}", rule.head.id);
+            let passes = |branch: &airside::rule::explain::ExplainedBranch| {
+                branch.conditions.iter().all(|condition| {
+                    use airside::rule::explain::{Kind, Verdict};
+                    condition.kind == Kind::OuterJoin || [Verdict::Held, Verdict::NotAsked].contains(&condition.verdict)
+                })
+            };
+            assert!(last.branches.is_empty() || last.branches.iter().any(passes), "{}: {last:?}", rule.head.id);
+        }
+    });
+}

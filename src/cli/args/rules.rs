@@ -30,6 +30,8 @@ pub enum RulesCommand {
     },
     /// Run the cases beside the rules
     Test(TestArgs),
+    /// Say which conditions of a rule held for an event, and which did not
+    Explain(ExplainArgs),
     /// Write a rule and its cases to begin with
     New {
         /// Its id: lower-case words joined by '-'; `adac-…` begins with access connectors, others with
@@ -130,4 +132,49 @@ pub struct DocsArgs {
     /// Write over files that exist; an earlier page is written over without
     #[arg(long)]
     pub force: bool,
+}
+
+/// Flags of `rules explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The rule's id or one of its other names
+    #[arg(value_name = "RULE")]
+    pub rule: String,
+
+    /// The event: its `event_uid`, or OBJECT:OFFSET as findings show it
+    #[arg(value_name = "EVENT")]
+    pub event: String,
+
+    /// Files, folders or globs to read, `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+
+    /// Export that says who is who; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Vec<PathBuf>,
+
+    /// Configuration: expected events, allowed networks, thresholds
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Folder of rules to add to the shipped ones; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+
+    /// Memory to stay within, at least 256MB: 512MiB, 2G (1024 based), 800MB (1000 based)
+    #[arg(long, value_name = "SIZE", value_parser = super::values::memory_limit)]
+    pub memory_limit: Option<u64>,
+
+    /// Format; `table` on a terminal, `json` otherwise, unless given
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<ExplainFormat>,
+}
+
+/// Formats of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
 }

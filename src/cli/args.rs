@@ -50,7 +50,7 @@ pub enum Command {
     /// List every principal: its stream, its kind, why, and what it did
     #[command(after_long_help = IDENTITIES_EXAMPLES)]
     Identities(Box<IdentitiesArgs>),
-    /// List, show, check and test rules
+    /// List, show, check, test and explain rules, write new ones and their catalogue
     #[command(subcommand)]
     Rules(RulesCommand),
 }

@@ -38,7 +38,7 @@ pub enum RulesCommand {
         /// workspace identities
         #[arg(value_name = "ID")]
         id: String,
-        /// Folder to write both files to
+        /// Folder to write both files to, made if it is missing
         #[arg(long, value_name = "DIR", default_value = ".")]
         dir: PathBuf,
     },

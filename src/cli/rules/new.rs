@@ -20,15 +20,18 @@ const DBMI: Skeleton = (include_str!("skeleton/dbmi.sql"), include_str!("skeleto
 /// For rules about access connectors.
 const ADAC: Skeleton = (include_str!("skeleton/adac.sql"), include_str!("skeleton/adac.cases.toml"));
 
-/// Writes both files and returns their names: the rule's, then its cases'.
+/// Writes both files, in a folder that is made where it is missing, and returns their names: the
+/// rule's, then its cases'.
 ///
 /// # Errors
 ///
 /// [`RunError::Usage`] for an id that is not in kebab case or that a shipped rule answers to, a
-/// folder that is not there, and files that are. Then neither file is written.
+/// folder that cannot be made, and files that exist. Then neither file is written.
 pub(super) fn write(id: &str, dir: &Path, now: UtcMicros) -> Result<[PathBuf; 2], RunError> {
     check_id(id)?;
     let (rule, cases) = if id.starts_with("adac-") { ADAC } else { DBMI };
+    let unmade = |error: io::Error| RunError::usage(format!("cannot make the folder {}: {error}", dir.display()));
+    std::fs::create_dir_all(dir).map_err(unmade)?;
     let paths = [dir.join(format!("{id}.sql")), dir.join(format!("{id}.cases.toml"))];
     let mut files = Vec::with_capacity(paths.len());
     for (path, text) in paths.iter().zip([rule, cases]) {
@@ -80,7 +83,7 @@ mod tests {
         for id in ["adac-writes-secrets", "my-rule-2"] {
             let dir = tempfile::tempdir().unwrap();
 
-            let paths = write(id, dir.path(), NOW).unwrap();
+            let paths = write(id, &dir.path().join("my-rules"), NOW).unwrap();
 
             let library = crate::rule::check::read(&paths[..1]).await.unwrap();
             let rule = &library.rules()[0];

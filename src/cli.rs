@@ -39,7 +39,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
     match &cli.command {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
-        Command::Rules(command) => rules::run(command, terminal, style),
+        Command::Rules(command) => rules::run(command, terminal, style, now),
     }
 }
 

@@ -51,17 +51,12 @@ managed_groups AS (
 uses AS (
   SELECT d.*,
     regexp_replace(d.az_rid, '/providers/.*$', '') AS asked_from,
-    coalesce(
-      CASE WHEN d.mirid LIKE '%/providers/microsoft.managedidentity/%' THEN regexp_replace(d.mirid, '/providers/.*$', '') END,
-      h.group_id,
-      w.group_id
-    ) AS home
+    coalesce(h.group_id, w.group_id) AS home
   FROM dbmi AS d
   LEFT JOIN homes AS h ON d.principal_id = h.principal_id
   LEFT JOIN managed_groups AS w ON d.workspace_rid = w.rid
   WHERE d.identity_kind = 'uami'
     AND d.az_rid LIKE '/subscriptions/%'
-    AND d.source <> 'signin'
     AND d.phase = 'terminal'
     AND d.outcome <> 'unknown'
 )

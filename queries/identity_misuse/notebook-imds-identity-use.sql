@@ -45,7 +45,6 @@ WITH tokens AS (
   WHERE source = 'signin'
     AND identity_kind = 'uami'
     AND outcome <> 'unknown'
-    AND workspace_rid IS NOT NULL
     AND audience_kind IN (
       'storage', 'keyvault', 'sql', 'synapse', 'eventhub', 'servicebus', 'cosmos', 'kusto', 'databricks', 'powerbi',
       'purview', 'other'

@@ -84,7 +84,6 @@ made AS (
   WHERE source = 'databricks'
     AND operation LIKE '%secrets/createscope'
     AND outcome NOT IN ('failure', 'denied')
-    AND lower(request_body) LIKE '%.vault.azure.net%'
 ),
 scopes AS (
   SELECT u.event_uid, MIN(abs(date_part('epoch', u.time) - date_part('epoch', m.time))) AS seconds_away

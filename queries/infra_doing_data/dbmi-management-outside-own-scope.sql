@@ -44,12 +44,10 @@
 WITH network_groups AS (
   SELECT DISTINCT rid AS serves, regexp_replace(vnet_id, '/providers/.*$', '') AS group_id
   FROM workspaces
-  WHERE vnet_id IS NOT NULL
   UNION
   -- Databricks' own application serves every workspace of the tenant.
   SELECT DISTINCT 'first_party' AS serves, regexp_replace(vnet_id, '/providers/.*$', '') AS group_id
   FROM workspaces
-  WHERE vnet_id IS NOT NULL
 )
 SELECT d.*,
   CASE
@@ -61,7 +59,6 @@ LEFT JOIN network_groups AS n
   ON n.serves = CASE WHEN d.identity_kind = 'first_party' THEN 'first_party' ELSE d.workspace_rid END
   AND n.group_id = concat('/subscriptions/', d.subscription_id, '/resourcegroups/', d.resource_group)
 WHERE d.source = 'activity'
-  AND d.plane = 'management'
   AND d.phase = 'terminal'
   AND d.outcome <> 'unknown'
   AND d.identity_kind IN ('uami', 'first_party')

@@ -52,12 +52,10 @@ WITH updates AS (
   WHERE source = 'activity'
     AND operation IN ('microsoft.databricks/workspaces/write', 'microsoft.databricks/workspaces/delete')
     AND outcome IN ('success', 'unknown')
-    AND target_id IS NOT NULL
 ),
 made AS (
-  SELECT rid, MIN(lower(managed_rg)) AS group_id, MIN(lower(dbfs_account)) AS account, MIN(created) AS created
+  SELECT rid, MIN(managed_rg) AS group_id, MIN(dbfs_account) AS account, MIN(created) AS created
   FROM workspaces
-  WHERE created IS NOT NULL
   GROUP BY rid
 ),
 changes AS (
@@ -70,7 +68,6 @@ changes AS (
     AND d.identity_kind IN ('uami', 'first_party')
     AND d.op_class IN ('storage_manage', 'container_admin', 'acl_change', 'blob_write', 'blob_delete')
     AND d.activity NOT IN ('read', 'list')
-    AND (d.is_dbfs_root OR d.in_managed_rg)
     AND NOT (d.op_class = 'blob_write' AND coalesce(d.container, '') = 'logs')
     -- Another workspace's storage is the business of other rules.
     AND (d.identity_kind = 'first_party' OR d.workspace_rid = coalesce(g.rid, a.rid))
@@ -90,8 +87,7 @@ judged AS (
 late AS (
   SELECT DISTINCT event_uid
   FROM judged
-  WHERE event_uid IS NOT NULL
-    AND date_part('epoch', time) - date_part('epoch', created) > $creation_hours * 3600
+  WHERE date_part('epoch', time) - date_part('epoch', created) > $creation_hours * 3600
     AND (
       last_update IS NULL
       OR date_part('epoch', time) - date_part('epoch', last_update) > $update_hours * 3600

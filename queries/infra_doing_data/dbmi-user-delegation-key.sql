@@ -38,8 +38,7 @@
 SELECT *,
   CASE WHEN outcome = 'success' THEN 'high' ELSE 'medium' END AS severity
 FROM dbmi
-WHERE source IN ('storage', 'activity')
-  AND phase = 'terminal'
+WHERE phase = 'terminal'
   AND outcome <> 'unknown'
   AND (op_class = 'delegation' OR principal_via = 'sas_skoid')
   -- Its own DBFS root is its own; where its workspace or the account's resource is not known, no

@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "finding",
     "report",
     "pipeline",
+    "generate",
     "rule::case",
     "cli",
 ];

@@ -75,7 +75,7 @@ pub enum Inventory {
 pub struct Incidents(Vec<&'static Plan>);
 
 impl Incidents {
-    /// One for every rule of the catalogue that has a plan.
+    /// One for every rule of the catalogue that has a plan; a story too short for it leaves it out.
     pub fn all() -> Self {
         Self(plans().collect())
     }
@@ -92,6 +92,12 @@ impl Incidents {
             self.0.push(plan);
         }
         Some(())
+    }
+
+    /// The first for which a story of so many days is too short, with the days that it needs.
+    pub fn too_long_for(&self, days: u32) -> Option<(&'static str, i64)> {
+        let plan = self.0.iter().find(|plan| plan.least_days() > i64::from(days))?;
+        Some((plan.rule, plan.least_days()))
     }
 
     /// Ids of all rules that have a plan.
@@ -193,6 +199,7 @@ fn play_hour<'t>(stage: &mut Stage<'t>, sink: &mut Sink, (hour, begins): (i64, i
     let start = sink.records;
     if hour == 0 {
         story::morning_of_bystanders(stage, begins);
+        story::morning_of_the_reserve(stage, begins);
     }
     // Everybody is seen at least once, in the first hour of the story.
     let mut introductions = stage.tenant.workspaces.iter().filter(|_| hour == 0);

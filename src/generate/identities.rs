@@ -8,7 +8,7 @@ mod bystanders;
 mod workspace;
 
 pub(super) use bystanders::Bystanders;
-pub(super) use workspace::{Connector, FileEvents, Workspace};
+pub(super) use workspace::{Connector, FileEvents, Reserve, Workspace};
 
 /// The stream that a principal truly belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +103,11 @@ impl Principal {
     /// The resource as tokens name it: its group's segment in lower case.
     pub(super) fn mirid(&self) -> String {
         self.arm_id.replacen("/resourceGroups/", "/resourcegroups/", 1)
+    }
+
+    /// Whether inventories do not know it.
+    pub(super) fn is_shadow(&self) -> bool {
+        self.name == bystanders::SHADOW
     }
 
     /// Whether it is a managed identity.

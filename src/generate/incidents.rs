@@ -2,8 +2,11 @@
 //!
 //! A new incident is one row and one function in the file of its theme.
 
+mod behaviour;
+mod bypass;
 mod data_doing_infra;
 mod governance;
+mod identity_misuse;
 mod infra_doing_data;
 
 use super::event::Event;
@@ -20,11 +23,29 @@ pub(super) struct Plan {
     pub(super) rule: &'static str,
     /// Its number in the catalogue.
     pub(super) number: &'static str,
-    /// What the finding needs beside the logs.
+    /// What the finding needs beside the logs' telling who the identity is.
     pub(super) needs: Needs,
     /// Plays it. `None` where the tenant has nobody for the part.
     pub(super) play: for<'s, 't> fn(&mut Scene<'s, 't>) -> Option<Plot<'t>>,
 }
+
+impl Plan {
+    /// Days that a story must have for it.
+    pub(super) fn least_days(&self) -> i64 {
+        match self.needs {
+            Needs::Days(days) => days + 1,
+            Needs::Identity | Needs::Inventory => 1,
+        }
+    }
+
+    /// The first hour in which it can happen: a few hours after everybody introduced themselves.
+    fn first_hour(&self) -> i64 {
+        (self.least_days() - 1) * 24 + FIRST_HOUR
+    }
+}
+
+/// Hours that pass before the first incident: introductions lie out of its window.
+const FIRST_HOUR: i64 = 4;
 
 /// What a finding needs beside the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +54,15 @@ pub(super) enum Needs {
     Identity,
     /// An inventory, whoever it is.
     Inventory,
+    /// As [`Needs::Identity`], after so many days of ordinary work.
+    Days(i64),
 }
 
 /// Who did it, or to whom it was done, and on what.
 #[derive(Debug)]
 pub(super) struct Plot<'t> {
-    /// Whom the finding is about.
-    principal: &'t Principal,
+    /// Whom the finding is about; nobody where a key has no name.
+    principal: Option<&'t Principal>,
     /// ARM id of what was touched; none where there is not one.
     target: Option<String>,
     /// Others who take part.
@@ -49,17 +72,22 @@ pub(super) struct Plot<'t> {
 impl<'t> Plot<'t> {
     /// This principal on this target.
     pub(super) fn of(principal: &'t Principal, target: &str) -> Option<Self> {
-        Some(Self { principal, target: Some(target.to_owned()), others: Vec::new() })
+        Some(Self { principal: Some(principal), target: Some(target.to_owned()), others: Vec::new() })
+    }
+
+    /// Nobody in particular, on this target.
+    pub(super) fn nobody(target: &str) -> Option<Self> {
+        Some(Self { principal: None, target: Some(target.to_owned()), others: Vec::new() })
     }
 
     /// This principal on nothing in particular.
     pub(super) fn alone(principal: &'t Principal) -> Option<Self> {
-        Some(Self { principal, target: None, others: Vec::new() })
+        Some(Self { principal: Some(principal), target: None, others: Vec::new() })
     }
 
     /// With somebody who takes part.
     pub(super) fn with(principal: &'t Principal, target: &str, other: &'t Principal) -> Option<Self> {
-        Some(Self { principal, target: Some(target.to_owned()), others: vec![other] })
+        Some(Self { principal: Some(principal), target: Some(target.to_owned()), others: vec![other] })
     }
 }
 
@@ -124,7 +152,15 @@ impl<'t> Scene<'_, 't> {
 
 /// All plans, in the order of the catalogue's themes.
 pub(super) fn plans() -> impl Iterator<Item = &'static Plan> {
-    [infra_doing_data::PLANS, data_doing_infra::PLANS, governance::PLANS].into_iter().flatten()
+    let themes = [
+        infra_doing_data::PLANS,
+        data_doing_infra::PLANS,
+        governance::PLANS,
+        identity_misuse::PLANS,
+        behaviour::PLANS,
+        bypass::PLANS,
+    ];
+    themes.into_iter().flatten()
 }
 
 /// Plans of a tenant, each with its hour.
@@ -136,11 +172,15 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Gives every plan an hour at random: not the first, in which everybody introduces themselves.
+    /// Gives every plan an hour at random; a plan for which the story is too short has none.
     pub(super) fn new(seed: u64, hours: i64, plans: &[&'static Plan]) -> Self {
         let mut random = Random::branch(seed, 2);
-        let mut due: Vec<_> =
-            plans.iter().enumerate().map(|(number, plan)| (random.between(1, hours.max(2)), number, *plan)).collect();
+        let mut due: Vec<_> = plans
+            .iter()
+            .enumerate()
+            .filter(|(_, plan)| plan.least_days() * 24 <= hours)
+            .map(|(number, plan)| (random.between(plan.first_hour(), hours), number, *plan))
+            .collect();
         due.sort_by_key(|(hour, number, _)| (*hour, *number));
         Self { due, seed }
     }
@@ -163,14 +203,13 @@ impl Schedule {
 }
 
 fn incident(plan: &Plan, plot: &Plot<'_>, (first, last, source): (i64, i64, &'static str)) -> Incident {
-    let mut involved = vec![plot.principal.id.clone()];
-    involved.extend(plot.others.iter().map(|other| other.id.clone()));
+    let involved = plot.principal.iter().chain(&plot.others).map(|who| who.id.clone()).collect();
     Incident {
         rule_id: plan.rule,
         catalogue: plan.number,
-        principal_id: plot.principal.id.clone(),
-        principal_name: plot.principal.name.clone(),
-        stream: plot.principal.stream.word(),
+        principal_id: plot.principal.map(|who| who.id.clone()),
+        principal_name: plot.principal.map(|who| who.name.clone()),
+        stream: plot.principal.map_or("unattributed", |who| who.stream.word()),
         target_id: plot.target.as_ref().map(|target| target.to_lowercase()),
         first_seen: super::text::time(first, 6) + "Z",
         last_seen: super::text::time(last, 6) + "Z",

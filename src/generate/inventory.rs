@@ -25,7 +25,7 @@ fn group_of(arm_id: &str) -> &str {
 }
 
 fn service_principals(tenant: &Tenant) -> Value {
-    tenant.principals().filter(|who| who.nature != Nature::User).map(service_principal).collect()
+    tenant.principals().filter(|who| who.nature != Nature::User && !who.is_shadow()).map(service_principal).collect()
 }
 
 fn service_principal(who: &Principal) -> Value {
@@ -96,7 +96,7 @@ fn connectors(tenant: &Tenant, workspace: &Workspace) -> Vec<Value> {
         })
     };
     let mut rows = Vec::new();
-    for connector in workspace.connectors() {
+    for connector in workspace.all_connectors() {
         rows.push(row(connector, &connector.resource.id, &connector.resource.name));
         if let Some(twin) = &connector.twin {
             rows.push(row(connector, &twin.id, &twin.name));
@@ -118,7 +118,7 @@ fn identities(tenant: &Tenant) -> Value {
 }
 
 fn credentials(tenant: &Tenant, workspace: &Workspace) -> Vec<Value> {
-    let rows = workspace.connectors().map(|connector| {
+    let rows = workspace.all_connectors().map(|connector| {
         let mut identity = json!({"access_connector_id": connector.resource.id, "credential_id": connector.credential});
         if connector.identity.nature == Nature::Assigned
             && let Some(identity) = identity.as_object_mut()
@@ -140,7 +140,7 @@ fn credential_name(workspace: &Workspace, connector: &Connector) -> String {
 }
 
 fn locations(tenant: &Tenant, workspace: &Workspace) -> Vec<Value> {
-    let rows = workspace.connectors().map(|connector| {
+    let rows = workspace.all_connectors().map(|connector| {
         let file_events = connector.file_events == FileEvents::On;
         json!({
             "credential_id": connector.credential, "credential_name": credential_name(workspace, connector),
@@ -155,7 +155,7 @@ fn locations(tenant: &Tenant, workspace: &Workspace) -> Vec<Value> {
 
 /// Each connector's role on its container: what data access needs, and no more.
 fn role_assignments(workspace: &Workspace) -> Vec<Value> {
-    let rows = workspace.connectors().map(|connector| {
+    let rows = workspace.all_connectors().map(|connector| {
         let scope = format!("{}/blobServices/default/containers/{}", workspace.lake.id, connector.container);
         // A role assignment has an id of its own; one of its credential's shape does.
         let id = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{}", connector.credential);

@@ -5,12 +5,7 @@
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Begins with a seed.
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Begins anew for a part of the story, so that what is drawn in one does not shift another.
+    /// Begins for a part of the story, so that what is drawn in one does not shift another.
     pub(super) fn branch(seed: u64, part: u64) -> Self {
         let mut mixed = Self(seed ^ part.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         mixed.next();
@@ -74,7 +69,7 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_numbers_and_another_gives_others() {
         let drawn = |seed| {
-            let mut random = Random::new(seed);
+            let mut random = Random::branch(seed, 1);
             (random.next(), random.guid(), random.suffix(13))
         };
 
@@ -84,7 +79,7 @@ mod tests {
 
     #[test]
     fn an_identifier_has_the_shape_of_a_uuid() {
-        let guid = Random::new(1).guid();
+        let guid = Random::branch(1, 1).guid();
 
         assert_eq!(guid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert!(guid.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()));
@@ -92,7 +87,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_from_nothing() {
-        let mut random = Random::new(1);
+        let mut random = Random::branch(1, 1);
 
         assert_eq!((random.below(0), random.between(5, 5), random.word(&[])), (0, 5, ""));
     }

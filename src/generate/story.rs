@@ -65,6 +65,15 @@ pub(super) fn morning_of_bystanders<'t>(stage: &mut Stage<'t>, at: i64) {
     }
 }
 
+/// Lets the connectors in reserve be seen once.
+pub(super) fn morning_of_the_reserve<'t>(stage: &mut Stage<'t>, at: i64) {
+    for workspace in &stage.tenant.workspaces {
+        for connector in workspace.reserve.iter().flat_map(|reserve| [&reserve.quiet, &reserve.idle]) {
+            read_with(stage, at, workspace, connector);
+        }
+    }
+}
+
 /// Unity Catalog vends, takes a delegation key, and clusters read with the SAS.
 fn read_governed_data<'t>(stage: &mut Stage<'t>, at: i64, workspace: &'t Workspace) {
     let count = workspace.more_connectors.len() as u64 + 1;

@@ -20,13 +20,6 @@ pub(super) fn put(out: &mut String, parts: &[&str]) {
     }
 }
 
-/// Appends a JSON string, with its quotes.
-pub(super) fn put_quoted(out: &mut String, text: &str) {
-    out.push('"');
-    put_escaped(out, text);
-    out.push('"');
-}
-
 /// Appends text as it stands inside of a JSON string.
 pub(super) fn put_escaped(out: &mut String, text: &str) {
     let mut rest = text;
@@ -92,9 +85,8 @@ mod tests {
     fn quotes_backslashes_and_line_ends_are_escaped() {
         let mut out = String::new();
 
-        put_quoted(&mut out, "{\"a\":\"b\\c\"}\nd\te");
+        put_escaped(&mut out, "{\"a\":\"b\\c\"}\nd\te");
 
-        assert_eq!(out, "\"{\\\"a\\\":\\\"b\\\\c\\\"}\\nd e\"");
-        assert_eq!(serde_json::from_str::<String>(&out).unwrap(), "{\"a\":\"b\\c\"}\nd e");
+        assert_eq!(serde_json::from_str::<String>(&format!("\"{out}\"")).unwrap(), "{\"a\":\"b\\c\"}\nd e");
     }
 }

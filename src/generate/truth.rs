@@ -14,10 +14,10 @@ pub struct Incident {
     pub rule_id: &'static str,
     /// The rule's number in the catalogue.
     pub catalogue: &'static str,
-    /// Whom the finding is about.
-    pub principal_id: String,
+    /// Whom the finding is about; absent where a key has no name.
+    pub principal_id: Option<String>,
     /// The name.
-    pub principal_name: String,
+    pub principal_name: Option<String>,
     /// The stream that the principal truly belongs to.
     pub stream: &'static str,
     /// ARM id of what was touched, in lower case; absent where there is not one.
@@ -94,8 +94,8 @@ impl Truth {
     pub(super) fn of(seed: u64, tenant: &Tenant, mut incidents: Vec<Incident>) -> Self {
         let principals: Vec<TruePrincipal> = tenant.principals().map(TruePrincipal::from).collect();
         for incident in &mut incidents {
-            let is_told = principals.iter().any(|who| who.principal_id == incident.principal_id && who.told_by_logs);
-            incident.needs_inventory |= !is_told;
+            let is_untold = |who: &TruePrincipal| incident.involved.contains(&who.principal_id) && !who.told_by_logs;
+            incident.needs_inventory |= principals.iter().any(is_untold);
         }
         incidents.sort_by(|one, other| (&one.first_seen, one.rule_id).cmp(&(&other.first_seen, other.rule_id)));
         Self {

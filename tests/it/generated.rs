@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use airside::finding::Finding;
-use airside::generate::{Compress, Form, Incidents, Inventory, Options, Truth, generate};
+use airside::generate::{Compress, Form, Incident, Incidents, Inventory, Options, Truth, generate};
 use airside::pipeline::{Analysis, ReadOptions};
-use airside::rule::Severity;
+use airside::rule::{Rule, Severity};
 
 use crate::support::{library, scan};
 
@@ -33,11 +33,18 @@ fn told(options: &Options) -> (Truth, Analysis) {
     (truth, analysis)
 }
 
-/// Whether a finding is about a planted incident, as far as its rule folds by target.
-fn is_of(finding: &Finding, rule: &str, principal: &str, target: Option<&str>, folds_by_target: bool) -> bool {
-    finding.rule_id == rule
-        && finding.principal_id.as_deref() == Some(principal)
-        && (!folds_by_target || finding.target_id.as_deref() == target)
+/// Whether a finding is about a planted incident: about one of those who took part (a rule may be
+/// about the one who acts or the one who is given something), and, as far as its rule folds by it,
+/// about the target.
+fn is_of(finding: &Finding, incident: &Incident, rule: &Rule) -> bool {
+    let who = finding.principal_id.as_ref();
+    let is_who = match who {
+        Some(who) => incident.involved.contains(who),
+        // Databricks knows people by their address, and a key has no name.
+        None => incident.principal_id.is_none() || finding.principal_name == incident.principal_name,
+    };
+    let by_target = rule.head.group_by.iter().any(|column| column == "target_id");
+    finding.rule_id == rule.head.id && is_who && (!by_target || finding.target_id == incident.target_id)
 }
 
 /// Planted incidents whose rule ran and found nothing.
@@ -46,12 +53,7 @@ fn missed(truth: &Truth, analysis: &Analysis, inventory: Inventory) -> Vec<Strin
     let due = truth.incidents.iter().filter(|incident| inventory == Inventory::Export || !incident.needs_inventory);
     due.filter_map(|incident| {
         let rule = library().find(incident.rule_id).ok().filter(|rule| ran.contains(rule.head.id.as_str()))?;
-        let by_target = rule.head.group_by.iter().any(|column| column == "target_id");
-        let target = incident.target_id.as_deref();
-        let is_found = analysis
-            .findings
-            .iter()
-            .any(|finding| is_of(finding, &rule.head.id, &incident.principal_id, target, by_target));
+        let is_found = analysis.findings.iter().any(|finding| is_of(finding, incident, rule));
         (!is_found).then(|| format!("{incident:?}"))
     })
     .collect()
@@ -61,7 +63,14 @@ fn missed(truth: &Truth, analysis: &Analysis, inventory: Inventory) -> Vec<Strin
 fn slanders(truth: &Truth, analysis: &Analysis) -> Vec<String> {
     let involved: BTreeSet<&str> =
         truth.incidents.iter().flat_map(|incident| incident.involved.iter().map(String::as_str)).collect();
-    let about = |finding: &&Finding| !finding.principal_id.as_deref().is_some_and(|who| involved.contains(who));
+    let names: BTreeSet<&str> =
+        truth.incidents.iter().filter_map(|incident| incident.principal_name.as_deref()).collect();
+    let about = |finding: &&Finding| match (&finding.principal_id, &finding.principal_name) {
+        (Some(who), _) => !involved.contains(who.as_str()),
+        (None, Some(name)) => !names.contains(name.as_str()),
+        // Of nobody nothing can be said wrongly.
+        (None, None) => truth.incidents.is_empty(),
+    };
     let weighty = analysis.findings.iter().filter(|finding| finding.severity >= Severity::Medium);
     weighty.filter(about).map(|finding| format!("{finding:?}")).collect()
 }

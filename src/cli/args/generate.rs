@@ -67,12 +67,16 @@ impl GenerateArgs {
         let mut forms = self.forms.clone();
         forms.sort_unstable();
         forms.dedup();
+        let incidents = incidents(&self.incidents)?;
+        if let Some((rule, days)) = incidents.too_long_for(self.days).filter(|_| self.incidents != ["all"]) {
+            return Err(RunError::usage(format!("--incidents {rule}: such an incident takes at least {days} --days")));
+        }
         Ok(Options {
             seed: self.seed,
             workspaces: usize::try_from(self.workspaces).unwrap_or(usize::MAX),
             days: self.days,
             events_per_day: self.events_per_day,
-            incidents: incidents(&self.incidents)?,
+            incidents,
             forms,
             compress: if self.gzip { Compress::Gzip } else { Compress::Not },
             inventory: if self.no_inventory { Inventory::Omit } else { Inventory::Export },

@@ -12,6 +12,9 @@ const PIM: &str = "01fc33a7-78ba-4d2f-a4b7-768e336e890e";
 /// Application id of the Azure command line.
 const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
+/// The connector that nobody registered.
+pub(super) const SHADOW: &str = "ac-shadow";
+
 /// Everybody who is no identity of one workspace.
 #[derive(Debug)]
 pub(in crate::generate) struct Bystanders {
@@ -37,6 +40,8 @@ pub(in crate::generate) struct Bystanders {
     pub(in crate::generate) lookalikes: Vec<Principal>,
     /// Serves incidents about a name: called `dbmanagedidentity`, in no managed group.
     pub(in crate::generate) impostor: Principal,
+    /// A connector in a subscription that nobody exported.
+    pub(in crate::generate) shadow: Principal,
     /// Account of applications: nobody's governed data.
     pub(in crate::generate) app_account: Resource,
     /// Vault of applications.
@@ -69,6 +74,7 @@ impl Bystanders {
             legacy: Principal::new(random, "sp-legacy-etl", application, Nature::Secret),
             lookalikes: lookalikes(random, &root),
             impostor: assigned(random, &format!("{root}/rg-legacy-app"), "dbmanagedidentity"),
+            shadow: shadow(random),
             app_account: resource("rg-app", accounts, "stappcontoso"),
             app_vault: resource("rg-app", vaults, "kv-app-contoso"),
             hr_vault: resource("rg-hr", vaults, "kv-hr-contoso"),
@@ -88,6 +94,7 @@ impl Bystanders {
             &self.terraform,
             &self.legacy,
             &self.impostor,
+            &self.shadow,
         ]
         .into_iter()
         .chain(&self.lookalikes)
@@ -101,6 +108,12 @@ fn person(random: &mut Random, mail: &str) -> Principal {
 fn assigned(random: &mut Random, group: &str, name: &str) -> Principal {
     let arm_id = Resource::new(group, "Microsoft.ManagedIdentity/userAssignedIdentities", name).id;
     Principal::new(random, name, (Stream::Other, "other_mi"), Nature::Assigned).of(arm_id)
+}
+
+fn shadow(random: &mut Random) -> Principal {
+    let group = format!("/subscriptions/{}/resourceGroups/rg-shadow", random.guid());
+    let resource = Resource::new(&group, "Microsoft.Databricks/accessConnectors", SHADOW);
+    Principal::new(random, SHADOW, (Stream::Adac, "adac_system"), Nature::System).of(resource.id)
 }
 
 /// Managed identities that are not what they sound like.

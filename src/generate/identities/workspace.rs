@@ -74,6 +74,8 @@ pub(in crate::generate) struct Workspace {
     pub(in crate::generate) connector: Connector,
     /// Further connectors: with a user-assigned identity, or made by Unity Catalog itself.
     pub(in crate::generate) more_connectors: Vec<Connector>,
+    /// Connectors that take part in nothing but incidents: of the first workspace only.
+    pub(in crate::generate) reserve: Option<Reserve>,
     /// The account of the team's governed data.
     pub(in crate::generate) lake: Resource,
     /// The vault behind its secret scope.
@@ -82,6 +84,15 @@ pub(in crate::generate) struct Workspace {
     pub(in crate::generate) database: Resource,
     /// A member of the team.
     pub(in crate::generate) member: Principal,
+}
+
+/// Connectors without everyday work.
+#[derive(Debug)]
+pub(in crate::generate) struct Reserve {
+    /// Introduces itself, then does nothing by itself.
+    pub(in crate::generate) quiet: Connector,
+    /// The same; for an incident whose point is that it did nothing.
+    pub(in crate::generate) idle: Connector,
 }
 
 /// Customer-managed keys of a workspace.
@@ -120,6 +131,10 @@ impl Workspace {
             encryption,
             connector: Connector::system(random, &root, &label),
             more_connectors: more_connectors(random, (&root, &managed_group), &label, number),
+            reserve: (number == 0).then(|| Reserve {
+                quiet: Connector::system(random, &root, "quiet"),
+                idle: Connector::system(random, &root, "idle"),
+            }),
             lake: Resource::new(&format!("{root}/rg-lake-{label}"), accounts, &format!("stlake{word}{number:03}")),
             vault: Resource::new(&group, "Microsoft.KeyVault/vaults", &format!("kv-{label}")),
             database: Resource::new(&group, "Microsoft.Sql/servers", &format!("sql-{label}/databases/dw")),
@@ -134,6 +149,11 @@ impl Workspace {
         std::iter::once(&self.connector).chain(&self.more_connectors)
     }
 
+    /// The same, and those in reserve.
+    pub(in crate::generate) fn all_connectors(&self) -> impl Iterator<Item = &Connector> {
+        self.connectors().chain(self.reserve.iter().flat_map(|reserve| [&reserve.quiet, &reserve.idle]))
+    }
+
     /// The connector whose identity is a resource of its own.
     pub(in crate::generate) fn assigned_connector(&self) -> Option<&Connector> {
         self.more_connectors.iter().find(|connector| connector.identity.kind == "adac_uami")
@@ -144,7 +164,7 @@ impl Workspace {
         let encryption = self.encryption.iter().flat_map(|keys| [&keys.storage, &keys.disk]);
         std::iter::once(&self.uami)
             .chain(encryption)
-            .chain(self.connectors().map(|connector| &connector.identity))
+            .chain(self.all_connectors().map(|connector| &connector.identity))
             .chain(std::iter::once(&self.member))
     }
 }

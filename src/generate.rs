@@ -195,7 +195,7 @@ fn tell(
 }
 
 /// Plays the honest work of an hour until there are so many records; returns how many there were.
-fn play_hour<'t>(stage: &mut Stage<'t>, sink: &mut Sink, (hour, begins): (i64, i64), wanted: u64) -> io::Result<u64> {
+fn play_hour(stage: &mut Stage<'_>, sink: &mut Sink, (hour, begins): (i64, i64), wanted: u64) -> io::Result<u64> {
     let start = sink.records;
     if hour == 0 {
         story::morning_of_bystanders(stage, begins);

@@ -167,7 +167,7 @@ pub(super) struct Action<'t> {
     /// `unityCatalog` and the like; also the category.
     pub(super) service: &'static str,
     /// `getSecret` and the like.
-    pub(super) action: &'static str,
+    pub(super) name: &'static str,
     /// Parameters, JSON.
     pub(super) parameters: String,
 }

@@ -71,23 +71,23 @@ pub(super) struct Plot<'t> {
 
 impl<'t> Plot<'t> {
     /// This principal on this target.
-    pub(super) fn of(principal: &'t Principal, target: &str) -> Option<Self> {
-        Some(Self { principal: Some(principal), target: Some(target.to_owned()), others: Vec::new() })
+    pub(super) fn of(principal: &'t Principal, target: &str) -> Self {
+        Self { principal: Some(principal), target: Some(target.to_owned()), others: Vec::new() }
     }
 
     /// Nobody in particular, on this target.
-    pub(super) fn nobody(target: &str) -> Option<Self> {
-        Some(Self { principal: None, target: Some(target.to_owned()), others: Vec::new() })
+    pub(super) fn nobody(target: &str) -> Self {
+        Self { principal: None, target: Some(target.to_owned()), others: Vec::new() }
     }
 
     /// This principal on nothing in particular.
-    pub(super) fn alone(principal: &'t Principal) -> Option<Self> {
-        Some(Self { principal: Some(principal), target: None, others: Vec::new() })
+    pub(super) fn alone(principal: &'t Principal) -> Self {
+        Self { principal: Some(principal), target: None, others: Vec::new() }
     }
 
     /// With somebody who takes part.
-    pub(super) fn with(principal: &'t Principal, target: &str, other: &'t Principal) -> Option<Self> {
-        Some(Self { principal: Some(principal), target: Some(target.to_owned()), others: vec![other] })
+    pub(super) fn with(principal: &'t Principal, target: &str, other: &'t Principal) -> Self {
+        Self { principal: Some(principal), target: Some(target.to_owned()), others: vec![other] }
     }
 }
 

@@ -6,9 +6,8 @@ use super::identities::{Connector, FileEvents, Nature, Principal, Tenant, Worksp
 
 /// Files below `inventory/`, with their content.
 pub(super) fn files(tenant: &Tenant) -> Vec<(&'static str, Value)> {
-    let over = |rows: &dyn Fn(&Workspace) -> Vec<Value>| {
-        Value::Array(tenant.workspaces.iter().flat_map(|workspace| rows(workspace)).collect())
-    };
+    let over =
+        |rows: &dyn Fn(&Workspace) -> Vec<Value>| Value::Array(tenant.workspaces.iter().flat_map(rows).collect());
     vec![
         ("service-principals.json", service_principals(tenant)),
         ("workspaces.json", over(&|workspace| vec![the_workspace(tenant, workspace)])),

@@ -166,7 +166,7 @@ impl<'t> Stage<'t> {
         parameters: String,
     ) {
         let who = workspace.member.name.as_str();
-        self.play(&Event::Action(Action { at, workspace, who, service, action, parameters }));
+        self.play(&Event::Action(Action { at, workspace, who, service, name: action, parameters }));
     }
 
     /// The address that somebody calls from: people from outside, the rest from private networks.

@@ -50,7 +50,7 @@ pub(super) fn morning<'t>(stage: &mut Stage<'t>, at: i64, workspace: &'t Workspa
 }
 
 /// Lets everybody who belongs to no workspace do once what they do every day.
-pub(super) fn morning_of_bystanders<'t>(stage: &mut Stage<'t>, at: i64) {
+pub(super) fn morning_of_bystanders(stage: &mut Stage<'_>, at: i64) {
     let others = &stage.tenant.others;
     stage.sign_in(at, &others.admin, Audience::Arm);
     stage.sign_in(at, &others.tester, Audience::Databricks);
@@ -66,7 +66,7 @@ pub(super) fn morning_of_bystanders<'t>(stage: &mut Stage<'t>, at: i64) {
 }
 
 /// Lets the connectors in reserve be seen once.
-pub(super) fn morning_of_the_reserve<'t>(stage: &mut Stage<'t>, at: i64) {
+pub(super) fn morning_of_the_reserve(stage: &mut Stage<'_>, at: i64) {
     for workspace in &stage.tenant.workspaces {
         for connector in workspace.reserve.iter().flat_map(|reserve| [&reserve.quiet, &reserve.idle]) {
             read_with(stage, at, workspace, connector);

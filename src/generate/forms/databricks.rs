@@ -19,17 +19,14 @@ impl Writer<'_> {
         let mut out = String::with_capacity(1_500);
         put(&mut out, &["{ \"resourceId\": \"", &resource, "\", \"operationVersion\": \"1.0.0\", \"identity\": "]);
         put(&mut out, &["\"{\\\"email\\\":\\\"", action.who, "\\\",\\\"subjectName\\\":null}\", \"operationName\": "]);
-        put(
-            &mut out,
-            &["\"Microsoft.Databricks/", action.service, "/", action.action, "\", \"time\": \"", &time(at, 0)],
-        );
+        put(&mut out, &["\"Microsoft.Databricks/", action.service, "/", action.name, "\", \"time\": \"", &time(at, 0)]);
         put(&mut out, &["Z\", \"category\": \"", action.service, "\", \"properties\": {\"sourceIPAddress\":"]);
         put(
             &mut out,
             &["\"10.139.64.4:0\",\"logId\":\"", &self.random.guid(), "\",\"serviceName\":\"", action.service],
         );
         put(&mut out, &["\",\"userAgent\":\"Databricks-Runtime\",\"response\":\"{\\\"statusCode\\\":200}\","]);
-        put(&mut out, &["\"sessionId\":null,\"actionName\":\"", action.action, "\",\"requestId\":\""]);
+        put(&mut out, &["\"sessionId\":null,\"actionName\":\"", action.name, "\",\"requestId\":\""]);
         put(&mut out, &[&self.random.guid(), "\",\"requestParams\":\""]);
         put_escaped(&mut out, &action.parameters);
         put(&mut out, &["\"}, \"Host\": \"", &action.workspace.number, "-driver\"}"]);
@@ -45,14 +42,14 @@ impl Writer<'_> {
         let table = format!("Databricks{}", name.into_iter().collect::<String>());
         let mut out = String::with_capacity(1_500);
         put(&mut out, &["{\"TenantId\":\"", self.log_workspace, "\",\"TimeGenerated\":\"", &time(at, 0)]);
-        put(&mut out, &["Z\",\"OperationName\":\"Microsoft.Databricks/", action.service, "/", action.action]);
+        put(&mut out, &["Z\",\"OperationName\":\"Microsoft.Databricks/", action.service, "/", action.name]);
         put(&mut out, &["\",\"OperationVersion\":\"1.0.0\",\"Category\":\"", action.service, "\",\"Identity\":"]);
         put(&mut out, &["\"{\\\"email\\\":\\\"", action.who, "\\\",\\\"subjectName\\\":null}\",\"SourceIPAddress\":"]);
         put(
             &mut out,
             &["\"10.139.64.4:0\",\"LogId\":\"", &self.random.guid(), "\",\"ServiceName\":\"", action.service],
         );
-        put(&mut out, &["\",\"UserAgent\":\"Databricks-Runtime\",\"SessionId\":\"\",\"ActionName\":\"", action.action]);
+        put(&mut out, &["\",\"UserAgent\":\"Databricks-Runtime\",\"SessionId\":\"\",\"ActionName\":\"", action.name]);
         put(&mut out, &["\",\"RequestId\":\"", &self.random.guid(), "\",\"RequestParams\":\""]);
         put_escaped(&mut out, &action.parameters);
         put(&mut out, &["\",\"Response\":\"{\\\"statusCode\\\":200}\",\"SourceSystem\":\"Azure\",\"Type\":\"", &table]);

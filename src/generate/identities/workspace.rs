@@ -117,7 +117,7 @@ impl Workspace {
         let managed_group = format!("{root}/{}", managed_group_name(random, &label));
         let resource = Resource::new(&group, "Microsoft.Databricks/workspaces", &name);
         let (accounts, network) = ("Microsoft.Storage/storageAccounts", "Microsoft.Network/virtualNetworks");
-        let encryption = (number % 3 == 0).then(|| Encryption::cast(random, &resource, &managed_group, &root));
+        let encryption = number.is_multiple_of(3).then(|| Encryption::cast(random, &resource, &managed_group, &root));
         let member = format!("member.{word}{number}@contoso.example");
         Self {
             number: format!("{}", 1_000_000_000_000_000 + random.below(8_000_000_000_000_000)),
@@ -185,7 +185,7 @@ fn more_connectors(
     number: usize,
 ) -> Vec<Connector> {
     let mut connectors = Vec::new();
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         connectors.push(Connector::assigned(random, root, label));
     }
     if number % 4 < 2 {

@@ -19,7 +19,7 @@ pub(super) const PLANS: &[Plan] = &[
     Plan { rule: "identity-dual-use", number: "R45", needs: Needs::Identity, play: dual_use },
     Plan { rule: "identity-first-seen-target", number: "R46", needs: Needs::Days(9), play: first_seen_target },
     Plan { rule: "identity-first-seen-operation-class", number: "R47", needs: Needs::Days(9), play: first_seen_class },
-    Plan { rule: "identity-dormant-reactivated", number: "R48", needs: Needs::Days(32), play: reactivated },
+    Plan { rule: "identity-dormant-reactivated", number: "R48", needs: Needs::Days(31), play: reactivated },
     Plan { rule: "identity-denied-burst", number: "R49", needs: Needs::Identity, play: denied_burst },
     Plan { rule: "managed-rg-deny-assignment-hit", number: "R50", needs: Needs::Inventory, play: deny_assignment },
     Plan { rule: "adac-bulk-delete-or-rewrite", number: "R51", needs: Needs::Identity, play: bulk_delete },
@@ -52,7 +52,7 @@ fn unexpected_address<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let mut request = scene.stage.a_request(scene.at, Access::Token(who), "GetBlob", (&workspace.lake, path));
     PUBLIC.clone_into(&mut request.address);
     scene.play(&Event::Request(request));
-    Plot::of(who, &workspace.lake.id)
+    Some(Plot::of(who, &workspace.lake.id))
 }
 
 /// A SAS of Unity Catalog in a tool that copies.
@@ -66,7 +66,7 @@ fn outside_databricks<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         request.agent = "AzCopy/10.27.1 azsdk-go-azblob/v1.4.0 (go1.23; linux)";
         scene.play(&Event::Request(request));
     }
-    Plot::of(who, &workspace.lake.id)
+    Some(Plot::of(who, &workspace.lake.id))
 }
 
 /// The workspace's identity on a machine that is no cluster's.
@@ -80,7 +80,7 @@ fn outside_cluster<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         workspace.subscription
     );
     scene.play(&Event::Vault(request));
-    Plot::of(&workspace.uami, &vault.id)
+    Some(Plot::of(&workspace.uami, &vault.id))
 }
 
 /// A delegation key for which Unity Catalog vended nothing.
@@ -89,7 +89,7 @@ fn without_unity_catalog<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let account = &scene.stage.tenant.workspaces.first()?.lake;
     let request = scene.stage.a_request(scene.at, Access::Token(who), "GetUserDelegationKey", (account, ""));
     scene.play(&Event::Request(request));
-    Plot::of(who, &account.id)
+    Some(Plot::of(who, &account.id))
 }
 
 /// A connector reads its data and, twenty minutes later, makes a virtual machine.
@@ -102,14 +102,14 @@ fn dual_use<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         workspace.subscription
     );
     scene.call(20 * MINUTE, who, "Microsoft.Compute/virtualMachines/write", &target);
-    Plot::alone(who)
+    Some(Plot::alone(who))
 }
 
 fn first_seen_target<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let finance = &scene.stage.tenant.others.finance;
     read(scene, scene.at, &workspace.connector.identity, finance);
-    Plot::of(&workspace.connector.identity, &finance.id)
+    Some(Plot::of(&workspace.connector.identity, &finance.id))
 }
 
 fn first_seen_class<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -118,14 +118,14 @@ fn first_seen_class<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let path = "bronze/orders/part-00001.parquet";
     let request = scene.stage.a_request(scene.at, Access::Token(who), "DeleteBlob", (account, path));
     scene.play(&Event::Request(request));
-    Plot::of(who, &account.id)
+    Some(Plot::of(who, &account.id))
 }
 
 fn reactivated<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let who = &reserve(scene)?.idle.identity;
     let account = &scene.stage.tenant.workspaces.first()?.lake;
     read(scene, scene.at, who, account);
-    Plot::of(who, &account.id)
+    Some(Plot::of(who, &account.id))
 }
 
 /// Somebody tries which accounts a connector may read.
@@ -142,7 +142,7 @@ fn denied_burst<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         request.outcome = Outcome::Forbidden;
         scene.play(&Event::Request(request));
     }
-    Plot::alone(who)
+    Some(Plot::alone(who))
 }
 
 fn deny_assignment<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -152,7 +152,7 @@ fn deny_assignment<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let mut call = scene.stage.a_call(scene.at, intruder, what, "");
     call.outcome = Outcome::DenyAssignment;
     scene.play(&Event::Call(call));
-    Plot::of(intruder, &workspace.dbfs.id)
+    Some(Plot::of(intruder, &workspace.dbfs.id))
 }
 
 fn bulk_delete<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -165,5 +165,5 @@ fn bulk_delete<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
             scene.stage.a_request(begin + part * SECOND, Access::Token(who), "DeleteBlob", (&workspace.lake, &path));
         scene.play(&Event::Request(request));
     }
-    Plot::of(who, &workspace.lake.id)
+    Some(Plot::of(who, &workspace.lake.id))
 }

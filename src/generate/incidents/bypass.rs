@@ -45,23 +45,23 @@ const DATA: &str = "bronze/customers/part-00001.parquet";
 fn secret_data_access<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let legacy = &scene.stage.tenant.others.legacy;
     governed_read(scene, Access::Token(legacy))?;
-    Plot::of(legacy, &scene.workspace()?.lake.id)
+    Some(Plot::of(legacy, &scene.workspace()?.lake.id))
 }
 
 fn shared_key<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     governed_read(scene, Access::AccountKey)?;
-    Plot::nobody(&scene.workspace()?.lake.id)
+    Some(Plot::nobody(&scene.workspace()?.lake.id))
 }
 
 fn anonymous<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     governed_read(scene, Access::Anonymous)?;
-    Plot::nobody(&scene.workspace()?.lake.id)
+    Some(Plot::nobody(&scene.workspace()?.lake.id))
 }
 
 fn user_reads<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let intruder = &scene.stage.tenant.others.intruder;
     governed_read(scene, Access::Token(intruder))?;
-    Plot::of(intruder, &scene.workspace()?.lake.id)
+    Some(Plot::of(intruder, &scene.workspace()?.lake.id))
 }
 
 fn governed_read<'t>(scene: &mut Scene<'_, 't>, access: Access<'t>) -> Option<()> {
@@ -90,8 +90,8 @@ fn member_acts<'t>(
 ) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let (at, who, parameters) = (scene.at, workspace.member.name.as_str(), parameters.to_owned());
-    scene.play(&Event::Action(Action { at, workspace, who, service, action, parameters }));
-    Plot::of(&workspace.member, &workspace.resource.id)
+    scene.play(&Event::Action(Action { at, workspace, who, service, name: action, parameters }));
+    Some(Plot::of(&workspace.member, &workspace.resource.id))
 }
 
 fn network_opened<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -110,7 +110,7 @@ fn account_written<'t>(scene: &mut Scene<'_, 't>, body: &str) -> Option<Plot<'t>
     let intruder = &scene.stage.tenant.others.intruder;
     let what = ("Microsoft.Storage/storageAccounts/write", workspace.lake.id.as_str());
     scene.call_with(0, intruder, what, body);
-    Plot::of(intruder, &workspace.lake.id)
+    Some(Plot::of(intruder, &workspace.lake.id))
 }
 
 fn diagnostics_removed<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -118,7 +118,7 @@ fn diagnostics_removed<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let intruder = &scene.stage.tenant.others.intruder;
     let target = format!("{}/providers/microsoft.insights/diagnosticSettings/archive", workspace.lake.id);
     scene.call(SECOND, intruder, "Microsoft.Insights/diagnosticSettings/delete", &target);
-    Plot::of(intruder, &target)
+    Some(Plot::of(intruder, &target))
 }
 
 /// A cluster starts, and its machine's identity asks for what clusters do not need.
@@ -130,11 +130,11 @@ fn token_after_start<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         workspace,
         who: &workspace.member.name,
         service: "clusters",
-        action: "start",
+        name: "start",
         parameters,
     }));
     let (address, federated_credential) = (String::new(), String::new());
     let (at, who, audience) = (scene.at + 10 * MINUTE, &workspace.uami, Audience::Storage);
     scene.play(&Event::SignIn(SignIn { at, who, audience, address, federated_credential }));
-    Plot::with(who, &workspace.resource.id, &workspace.member)
+    Some(Plot::with(who, &workspace.resource.id, &workspace.member))
 }

@@ -30,7 +30,7 @@ fn management<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     );
     let body = "{\"properties\":{\"mode\":\"Incremental\"}}";
     scene.call_with(0, &workspace.connector.identity, ("Microsoft.Resources/deployments/write", &target), body);
-    Plot::of(&workspace.connector.identity, &target)
+    Some(Plot::of(&workspace.connector.identity, &target))
 }
 
 fn network_change<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -42,7 +42,7 @@ fn network_change<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     );
     let operation = "Microsoft.Network/networkSecurityGroups/securityRules/write";
     scene.call_with(0, &workspace.connector.identity, (operation, &target), "{\"properties\":{\"access\":\"Allow\"}}");
-    Plot::of(&workspace.connector.identity, &target)
+    Some(Plot::of(&workspace.connector.identity, &target))
 }
 
 fn account_change<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -50,20 +50,20 @@ fn account_change<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let body = "{\"properties\":{\"networkAcls\":{\"defaultAction\":\"Allow\"}}}";
     let what = ("Microsoft.Storage/storageAccounts/write", workspace.lake.id.as_str());
     scene.call_with(0, &workspace.connector.identity, what, body);
-    Plot::of(&workspace.connector.identity, &workspace.lake.id)
+    Some(Plot::of(&workspace.connector.identity, &workspace.lake.id))
 }
 
 fn keys<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let (workspace, connector) = scene.assigned_connector()?;
     scene.call(0, &connector.identity, "Microsoft.Storage/storageAccounts/listKeys/action", &workspace.lake.id);
-    Plot::of(&connector.identity, &workspace.lake.id)
+    Some(Plot::of(&connector.identity, &workspace.lake.id))
 }
 
 fn role_assignment<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let legacy = &scene.stage.tenant.others.legacy;
     let target = scene.grant(&workspace.connector.identity, (legacy, READER, &workspace.lake.id));
-    Plot::with(&workspace.connector.identity, &target, legacy)
+    Some(Plot::with(&workspace.connector.identity, &target, legacy))
 }
 
 fn diagnostics<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -72,13 +72,13 @@ fn diagnostics<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let body = "{\"properties\":{\"logs\":[{\"category\":\"AuditEvent\",\"enabled\":true}]}}";
     let what = ("Microsoft.Insights/diagnosticSettings/write", target.as_str());
     scene.call_with(0, &workspace.connector.identity, what, body);
-    Plot::of(&workspace.connector.identity, &target)
+    Some(Plot::of(&workspace.connector.identity, &target))
 }
 
 fn workspace_change<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let (workspace, connector) = scene.assigned_connector()?;
     scene.call(0, &connector.identity, "Microsoft.Databricks/workspaces/write", &workspace.resource.id);
-    Plot::of(&connector.identity, &workspace.resource.id)
+    Some(Plot::of(&connector.identity, &workspace.resource.id))
 }
 
 fn vault_management<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -86,7 +86,7 @@ fn vault_management<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let request =
         scene.stage.a_vault_request(scene.at, &workspace.connector.identity, "VaultPut", (&workspace.vault, ""));
     scene.play(&Event::Vault(request));
-    Plot::of(&workspace.connector.identity, &workspace.vault.id)
+    Some(Plot::of(&workspace.connector.identity, &workspace.vault.id))
 }
 
 /// Without file events a connector has nothing to manage.
@@ -95,10 +95,10 @@ fn arm_token<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     if connector.file_events == FileEvents::On {
         return None;
     }
-    token(scene, &connector.identity, Audience::Arm)
+    Some(token(scene, &connector.identity, Audience::Arm))
 }
 
 fn graph_token<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
-    token(scene, &workspace.connector.identity, Audience::Graph)
+    Some(token(scene, &workspace.connector.identity, Audience::Graph))
 }

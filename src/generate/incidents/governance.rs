@@ -37,7 +37,7 @@ fn data_role<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let intruder = &scene.stage.tenant.others.intruder;
     let target = scene.grant(intruder, (&workspace.uami, BLOB_READER, &workspace.lake.id));
-    Plot::with(&workspace.uami, &target, intruder)
+    Some(Plot::with(&workspace.uami, &target, intruder))
 }
 
 fn overprivileged<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -45,7 +45,7 @@ fn overprivileged<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let intruder = &scene.stage.tenant.others.intruder;
     let scope = format!("/subscriptions/{}", workspace.subscription);
     let target = scene.grant(intruder, (&workspace.uami, CONTRIBUTOR, &scope));
-    Plot::with(&workspace.uami, &target, intruder)
+    Some(Plot::with(&workspace.uami, &target, intruder))
 }
 
 fn management_role<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -81,14 +81,14 @@ fn to_connector<'t>(scene: &mut Scene<'_, 't>, role: &str, scope: &str) -> Optio
     let connector = &scene.workspace()?.connector.identity;
     let intruder = &scene.stage.tenant.others.intruder;
     let target = scene.grant(intruder, (connector, role, scope));
-    Plot::with(connector, &target, intruder)
+    Some(Plot::with(connector, &target, intruder))
 }
 
 fn inside_managed_group<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let others = &scene.stage.tenant.others;
     let target = scene.grant(&others.intruder, (&others.legacy, BLOB_READER, &workspace.dbfs.id));
-    Plot::with(&others.intruder, &target, &others.legacy)
+    Some(Plot::with(&others.intruder, &target, &others.legacy))
 }
 
 fn access_policy<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -102,5 +102,5 @@ fn access_policy<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     );
     let target = format!("{}/accessPolicies/add", others.hr_vault.id);
     scene.call_with(0, &others.intruder, ("Microsoft.KeyVault/vaults/accessPolicies/write", &target), &body);
-    Plot::with(&others.intruder, &target, connector)
+    Some(Plot::with(&others.intruder, &target, connector))
 }

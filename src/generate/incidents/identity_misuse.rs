@@ -44,14 +44,14 @@ fn attached_elsewhere<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         identity.arm_id
     );
     scene.call_with(4 * SECOND, intruder, ("Microsoft.Compute/virtualMachines/write", &machine), &body);
-    Plot::with(intruder, &identity.arm_id, identity)
+    Some(Plot::with(intruder, &identity.arm_id, identity))
 }
 
 fn attached<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let intruder = &scene.stage.tenant.others.intruder;
     scene.call(0, intruder, ASSIGN, &workspace.uami.arm_id);
-    Plot::with(intruder, &workspace.uami.arm_id, &workspace.uami)
+    Some(Plot::with(intruder, &workspace.uami.arm_id, &workspace.uami))
 }
 
 /// An issuer elsewhere may speak for a connector.
@@ -70,7 +70,7 @@ fn federated_credential<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         address: String::new(),
         federated_credential: "fed00000-0000-4000-8000-000000000001".to_owned(),
     }));
-    Plot::with(intruder, &target, &connector.identity)
+    Some(Plot::with(intruder, &target, &connector.identity))
 }
 
 fn identity_changed<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -80,7 +80,7 @@ fn identity_changed<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let body = "{\"location\":\"westeurope\",\"identity\":{\"type\":\"None\"}}";
     let what = ("Microsoft.Databricks/accessConnectors/write", connector.resource.id.as_str());
     scene.call_with(0, intruder, what, body);
-    Plot::with(intruder, &connector.resource.id, &connector.identity)
+    Some(Plot::with(intruder, &connector.resource.id, &connector.identity))
 }
 
 fn connector_created<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -92,7 +92,7 @@ fn connector_created<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     );
     let body = "{\"location\":\"westeurope\",\"identity\":{\"type\":\"SystemAssigned\"}}";
     scene.call_with(0, intruder, ("Microsoft.Databricks/accessConnectors/write", &target), body);
-    Plot::of(intruder, &target)
+    Some(Plot::of(intruder, &target))
 }
 
 /// Another workspace reads with this one's connector.
@@ -100,21 +100,22 @@ fn shared<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let tenant = scene.stage.tenant;
     let other = tenant.workspaces.iter().find(|other| other.number != workspace.number).unwrap_or(workspace);
-    for (number, place) in [workspace, other].into_iter().enumerate() {
+    for (after, place) in [(0, workspace), (MINUTE, other)] {
         let parameters = vend(place, &workspace.connector, ("orders", &tenant.metastore));
         scene.play(&Event::Action(Action {
-            at: scene.at + number as i64 * MINUTE,
+            at: scene.at + after,
             workspace: place,
             who: &place.member.name,
             service: "unityCatalog",
-            action: "generateTemporaryTableCredential",
+            name: "generateTemporaryTableCredential",
             parameters,
         }));
     }
-    Plot::of(&workspace.connector.identity, &workspace.connector.resource.id)
+    Some(Plot::of(&workspace.connector.identity, &workspace.connector.resource.id))
 }
 
 /// Somebody names an identity as workspaces name theirs.
+#[expect(clippy::unnecessary_wraps, reason = "a plan may lack its cast; this one never does")]
 fn impersonation<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let others = &scene.stage.tenant.others;
     let operation = "Microsoft.ManagedIdentity/userAssignedIdentities/write";
@@ -122,14 +123,15 @@ fn impersonation<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let (address, federated_credential) = (String::new(), String::new());
     let (at, audience) = (scene.at + 5 * MINUTE, Audience::Storage);
     scene.play(&Event::SignIn(SignIn { at, who: &others.impostor, audience, address, federated_credential }));
-    Plot::with(&others.intruder, &others.impostor.arm_id, &others.impostor)
+    Some(Plot::with(&others.intruder, &others.impostor.arm_id, &others.impostor))
 }
 
 /// A connector that no export of connectors lists.
+#[expect(clippy::unnecessary_wraps, reason = "a plan may lack its cast; this one never does")]
 fn unknown_identity<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let others = &scene.stage.tenant.others;
     let request =
         scene.stage.a_vault_request(scene.at, &others.shadow, "SecretGet", (&others.app_vault, "secrets/partner"));
     scene.play(&Event::Vault(request));
-    Plot::of(&others.shadow, &others.app_vault.id)
+    Some(Plot::of(&others.shadow, &others.app_vault.id))
 }

@@ -1,7 +1,7 @@
 //! Infrastructure identities of Databricks working with data.
 
 use super::{Needs, Plan, Plot, Scene};
-use crate::generate::event::{Access, Audience, Event, SignIn};
+use crate::generate::event::{Access, Audience, Event, SignIn, Statement};
 use crate::generate::identities::Principal;
 use crate::generate::text::{MINUTE, SECOND};
 
@@ -44,7 +44,7 @@ fn storage_data_access<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         );
         scene.play(&Event::Request(request));
     }
-    Plot::of(&workspace.uami, &workspace.lake.id)
+    Some(Plot::of(&workspace.uami, &workspace.lake.id))
 }
 
 /// A container is made in the DBFS root, long after the workspace.
@@ -57,29 +57,30 @@ fn late_container<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         (&workspace.dbfs, "staging"),
     );
     scene.play(&Event::Request(request));
-    Plot::of(&workspace.uami, &workspace.dbfs.id)
+    Some(Plot::of(&workspace.uami, &workspace.dbfs.id))
 }
 
 /// A cluster reads a vault that is none of its business.
 fn secret_read<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     let vault = &scene.stage.tenant.others.hr_vault;
-    for (number, secret) in ["secrets/payroll-db", "secrets/sftp-key"].into_iter().enumerate() {
-        let at = scene.at + number as i64 * SECOND;
+    for (after, secret) in [(0, "secrets/payroll-db"), (SECOND, "secrets/sftp-key")] {
+        let at = scene.at + after;
         let mut request = scene.stage.a_vault_request(at, &workspace.uami, "SecretGet", (vault, secret));
         request.machine = format!("{}/providers/Microsoft.Compute/virtualMachines/driver", workspace.managed_group);
         scene.play(&Event::Vault(request));
     }
-    Plot::of(&workspace.uami, &vault.id)
+    Some(Plot::of(&workspace.uami, &vault.id))
 }
 
 /// Databricks' application reads a vault behind no scope.
+#[expect(clippy::unnecessary_wraps, reason = "a plan may lack its cast; this one never does")]
 fn unlisted_vault<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let others = &scene.stage.tenant.others;
     let request =
         scene.stage.a_vault_request(scene.at, &others.azure_databricks, "SecretSet", (&others.hr_vault, "secrets/new"));
     scene.play(&Event::Vault(request));
-    Plot::of(&others.azure_databricks, &others.hr_vault.id)
+    Some(Plot::of(&others.azure_databricks, &others.hr_vault.id))
 }
 
 /// The encryption identity reads a secret beside its key.
@@ -88,38 +89,37 @@ fn cmk_misuse<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let request =
         scene.stage.a_vault_request(scene.at, &keys.storage, "SecretGet", (&keys.vault, "secrets/break-glass"));
     scene.play(&Event::Vault(request));
-    Plot::of(&keys.storage, &keys.vault.id)
+    Some(Plot::of(&keys.storage, &keys.vault.id))
 }
 
 /// A cluster logs in to a database with its machine's identity.
 fn sql_access<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
-    for text in ["", "SELECT TOP 10 * FROM dbo.customers"] {
-        let mut statement = crate::generate::event::Statement {
-            at: scene.at,
+    for (after, text) in [(0, ""), (2 * SECOND, "SELECT TOP 10 * FROM dbo.customers")] {
+        let statement = Statement {
+            at: scene.at + after,
             who: &workspace.uami,
             database: &workspace.database,
             text,
             address: scene.stage.cluster_address(),
         };
-        statement.at += text.len() as i64 * SECOND;
         scene.play(&Event::Statement(statement));
     }
-    Plot::of(&workspace.uami, &workspace.database.id)
+    Some(Plot::of(&workspace.uami, &workspace.database.id))
 }
 
 fn data_token<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
-    token(scene, &workspace.uami, Audience::Storage)
+    Some(token(scene, &workspace.uami, Audience::Storage))
 }
 
 fn graph_token<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
-    token(scene, &workspace.uami, Audience::Graph)
+    Some(token(scene, &workspace.uami, Audience::Graph))
 }
 
 /// A managed identity obtains a token.
-pub(super) fn token<'t>(scene: &mut Scene<'_, 't>, who: &'t Principal, audience: Audience) -> Option<Plot<'t>> {
+pub(super) fn token<'t>(scene: &mut Scene<'_, 't>, who: &'t Principal, audience: Audience) -> Plot<'t> {
     let (address, federated_credential) = (String::new(), String::new());
     scene.play(&Event::SignIn(SignIn { at: scene.at, who, audience, address, federated_credential }));
     Plot::alone(who)
@@ -128,7 +128,7 @@ pub(super) fn token<'t>(scene: &mut Scene<'_, 't>, who: &'t Principal, audience:
 fn account_keys<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let workspace = scene.workspace()?;
     scene.call(0, &workspace.uami, "Microsoft.Storage/storageAccounts/listKeys/action", &workspace.lake.id);
-    Plot::of(&workspace.uami, &workspace.lake.id)
+    Some(Plot::of(&workspace.uami, &workspace.lake.id))
 }
 
 fn delegation_key<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -140,7 +140,7 @@ fn delegation_key<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let path = "bronze/customers/part-1.parquet";
     let request = scene.stage.a_request(scene.at + MINUTE, access, "GetBlob", (&workspace.lake, path));
     scene.play(&Event::Request(request));
-    Plot::of(who, &workspace.lake.id)
+    Some(Plot::of(who, &workspace.lake.id))
 }
 
 fn service_keys<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -150,7 +150,7 @@ fn service_keys<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         workspace.subscription
     );
     scene.call(0, &workspace.uami, "Microsoft.DocumentDB/databaseAccounts/listKeys/action", &target);
-    Plot::of(&workspace.uami, &target)
+    Some(Plot::of(&workspace.uami, &target))
 }
 
 /// Ten minutes are enough to copy a table.
@@ -166,7 +166,7 @@ fn bulk_read<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         request.bytes = 16 << 20;
         scene.play(&Event::Request(request));
     }
-    Plot::of(&workspace.uami, &account.id)
+    Some(Plot::of(&workspace.uami, &account.id))
 }
 
 fn management_outside_own_scope<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -177,7 +177,7 @@ fn management_outside_own_scope<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t
     );
     let body = "{\"properties\":{\"securityRules\":[]}}";
     scene.call_with(0, &workspace.uami, ("Microsoft.Network/networkSecurityGroups/write", &target), body);
-    Plot::of(&workspace.uami, &target)
+    Some(Plot::of(&workspace.uami, &target))
 }
 
 fn command_on_machine<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
@@ -187,5 +187,5 @@ fn command_on_machine<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         workspace.subscription
     );
     scene.call(0, &workspace.uami, "Microsoft.Compute/virtualMachines/runCommand/action", &target);
-    Plot::of(&workspace.uami, &target)
+    Some(Plot::of(&workspace.uami, &target))
 }

@@ -107,6 +107,31 @@ fn planted_incidents_are_found_and_nobody_else_is_accused() {
     }
 }
 
+/// Whether the library has the rule, by its id or as a branch of another.
+fn is_shipped(rule: &str) -> bool {
+    library().find(rule).is_ok()
+}
+
+#[test]
+fn an_incident_alone_is_found_and_nobody_else_is_accused() {
+    let mut shipped = 0;
+    for (seed, rule) in (20..).zip(Incidents::names().filter(|rule| is_shipped(rule))) {
+        shipped += 1;
+        let mut incidents = Incidents::none();
+        incidents.add(rule).unwrap();
+        if incidents.too_long_for(1).is_some() {
+            continue;
+        }
+        let (truth, analysis) = told(&Options { incidents, workspaces: 2, events_per_day: 300, ..options(seed) });
+
+        assert_eq!(truth.incidents.len(), 1, "{rule}");
+        nothing(&format!("{rule} missed"), seed, &missed(&truth, &analysis, Inventory::Export));
+        nothing(&format!("{rule} slandered"), seed, &slanders(&truth, &analysis));
+    }
+
+    assert!(shipped >= 12, "{shipped}");
+}
+
 #[test]
 fn without_an_inventory_what_the_logs_tell_is_found() {
     for seed in [4, 5] {

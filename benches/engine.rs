@@ -183,6 +183,8 @@ fn classify(criterion: &mut Criterion) {
 
 fn analyse(loaded: Loaded, library: &Library, runtime: &tokio::runtime::Runtime) -> Analysis {
     let questions = Questions {
+        lists: Vec::new(),
+        baseline: None,
         rules: library.select(&Selection::default()).unwrap(),
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,

@@ -118,6 +118,12 @@ impl Coverage {
         count(&mut self.skipped, kind);
     }
 
+    /// Counts one record that became an event.
+    pub fn event(&mut self) {
+        self.records.read += 1;
+        self.records.events += 1;
+    }
+
     /// Counts one rejected record.
     pub fn reject(&mut self, reason: &str) {
         self.records.read += 1;

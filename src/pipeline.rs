@@ -1,6 +1,7 @@
 //! Joins source, frame, format, event, identity and lake: from named paths to classified events.
 
 mod analyse;
+mod baseline;
 mod chunks;
 mod identities;
 mod ingest;
@@ -18,6 +19,7 @@ use crate::source::Listing;
 use crate::time::UtcMicros;
 
 pub use analyse::{Analysis, Questions, analyse};
+pub use baseline::Baseline;
 pub use quarantine::{Quarantine, Quarantined};
 
 /// What to read, and how much of the machine to use.

@@ -5,7 +5,7 @@
 --! direction = "governance"
 --! status = "stable"
 --! profile = "core"
---! sources = ["activity"]
+--! any_sources = ["activity", "inventory"]
 --! attack = ["T1098.003"]
 --! group_by = ["assignee_id", "role_id", "scope"]
 --! details = ["role_id", "role_class", "scope", "scope_level", "assignee_kind", "body_from"]
@@ -23,7 +23,8 @@
 -- A data identity that can manage resources can list keys, open networks and switch logs off.
 --
 -- ## What it cannot see
--- Roles that were assigned before the logs begin. Custom roles: what they allow is not in the logs.
+-- Roles that were assigned before the logs begin, unless an export of role assignments is among the
+-- inventory. Custom roles: what they allow is not in the logs.
 --
 -- ## False positives
 -- File events of Unity Catalog need Storage Account Contributor on the storage account and an Event

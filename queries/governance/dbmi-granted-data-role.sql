@@ -5,7 +5,7 @@
 --! direction = "governance"
 --! status = "stable"
 --! profile = "core"
---! sources = ["activity"]
+--! any_sources = ["activity", "inventory"]
 --! attack = ["T1098.003"]
 --! group_by = ["assignee_id", "role_id", "scope"]
 --! details = ["role_id", "role_class", "scope", "scope_level", "assignee_kind", "body_from"]
@@ -23,7 +23,8 @@
 -- on the cluster may read.
 --
 -- ## What it cannot see
--- Roles that were assigned before the logs begin, and rights that are no Azure roles: access
+-- Roles that were assigned before the logs begin, unless an export of role assignments is among the
+-- inventory (what was removed since the export is then found too); and rights that are no Azure roles: access
 -- policies of vaults, database users. Some export forms leave request bodies out; then role and
 -- assignee are not known.
 --

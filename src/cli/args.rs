@@ -185,6 +185,12 @@ pub struct ScanArgs {
     #[arg(long, value_name = "PROFILE", value_delimiter = ',', value_parser = profile_parser())]
     pub profile: Vec<Profile>,
 
+    /// File that remembers what each Databricks identity did in earlier runs; made or brought up to date by this one
+    ///
+    /// Rules on what was never seen before need it; the first run only fills it.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+
     /// Leave out findings below this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
     pub min_severity: Option<Severity>,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::record_batch::RecordBatch;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,7 +17,7 @@ use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
-use crate::pipeline::{self, Analysis, Cancel, Quarantine, Quarantined, Questions, Watch};
+use crate::pipeline::{self, Analysis, Baseline, Cancel, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
 use crate::report::escape::Escaped;
 use crate::rule::load::{Library, Selection};
@@ -36,6 +37,8 @@ pub(super) struct Request {
     pub(super) read: ReadOptions,
     /// The rules; `None` where identities are all that is asked for.
     pub(super) rules: Option<RuleSelection>,
+    /// The file that keeps what earlier runs saw.
+    pub(super) baseline: Option<PathBuf>,
 }
 
 /// What a run gives.
@@ -49,6 +52,8 @@ pub(super) struct Scan {
     pub(super) identities: Vec<IdentityRow>,
     /// Ids of the rules that are experimental: their findings do not count for `--fail-on`.
     pub(super) experimental: BTreeSet<String>,
+    /// The baseline after this run, where one is kept.
+    pub(super) baseline: Option<Baseline>,
 }
 
 /// Lists what is to be read. Comes before output files are opened, so that none of them is listed.
@@ -88,6 +93,10 @@ pub(super) fn execute(
         Some(wanted) => library.select(&selection(wanted, config.profile))?,
         None => Vec::new(),
     };
+    let lists = Lists {
+        allowed_ip: config.allowed_ip_table()?,
+        baseline: request.baseline.as_deref().map(baseline).transpose()?,
+    };
     let exceptions = Exceptions::new(config.expected, &library)?;
     let experimental =
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
@@ -95,11 +104,11 @@ pub(super) fn execute(
     let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
     let progress = Progress::new(progress, total_bytes);
     let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
-    let ran = run(request, listing, (rules, exceptions), &runtime, (&machine, &progress, &cancel, outputs));
+    let ran = run(request, listing, (rules, exceptions, lists), &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
-    let Analysis { findings, coverage, identities, rejected } = ran?;
+    let Analysis { findings, coverage, identities, baseline, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
-    Ok(Scan { findings, coverage, identities, experimental })
+    Ok(Scan { findings, coverage, identities, experimental, baseline })
 }
 
 /// How much of the machine to use.
@@ -108,10 +117,16 @@ struct Machine {
     memory_bytes: usize,
 }
 
+/// What the user lists besides inventory.
+struct Lists {
+    allowed_ip: RecordBatch,
+    baseline: Option<Baseline>,
+}
+
 fn run(
     request: &Request,
     listing: Listing,
-    (rules, exceptions): (Vec<&Rule>, Exceptions),
+    (rules, exceptions, lists): (Vec<&Rule>, Exceptions, Lists),
     runtime: &Runtime,
     (machine, progress, cancel, outputs): (&Machine, &Progress, &Cancel, &mut Outputs),
 ) -> Result<Analysis, RunError> {
@@ -125,6 +140,8 @@ fn run(
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
     let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
     let questions = Questions {
+        lists: vec![("allowed_ip", lists.allowed_ip)],
+        baseline: lists.baseline,
         identities: request.rules.is_none(),
         rules,
         exceptions,
@@ -151,6 +168,16 @@ fn machine_memory() -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
+}
+
+/// A file that does not exist yet is an empty baseline: this run begins it.
+fn baseline(path: &Path) -> Result<Baseline, RunError> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => Baseline::parse(&name, &text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Baseline::default()),
+        Err(error) => Err(RunError::usage(format!("cannot read {name}: {error}"))),
+    }
 }
 
 fn config(path: Option<&Path>) -> Result<Config, RunError> {

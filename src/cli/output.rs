@@ -245,6 +245,8 @@ pub struct Outputs {
     pub coverage: Option<OutputFile>,
     /// `--quarantine`.
     pub quarantine: Option<OutputFile>,
+    /// `--baseline`.
+    pub baseline: Option<OutputFile>,
 }
 
 impl Outputs {
@@ -266,7 +268,19 @@ impl Outputs {
                 .collect::<Result<_, RunError>>()?,
             coverage: read.coverage.as_ref().map(open).transpose()?,
             quarantine: read.quarantine.as_ref().map(open).transpose()?,
+            baseline: None,
         })
+    }
+
+    /// Opens the file of the baseline. It is there to be brought up to date: what it says was read
+    /// before, and it is replaced whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`OutputFile::create`].
+    pub fn open_baseline(&mut self, path: Option<&Path>) -> Result<(), RunError> {
+        self.baseline = path.map(|path| OutputFile::create(path, Overwrite::Allow)).transpose()?;
+        Ok(())
     }
 
     /// Gives every file its name.
@@ -276,7 +290,7 @@ impl Outputs {
     /// As [`OutputFile::finish`]; the files after the one that failed get no name.
     pub fn finish(self) -> Result<(), RunError> {
         let reports = self.reports.into_iter().map(|(_, file)| file);
-        reports.chain(self.coverage).chain(self.quarantine).try_for_each(OutputFile::finish)
+        reports.chain(self.coverage).chain(self.quarantine).chain(self.baseline).try_for_each(OutputFile::finish)
     }
 }
 

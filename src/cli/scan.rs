@@ -6,7 +6,8 @@ use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::{Request, Scan, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
-use crate::report::{self, OutputFormat, Report, Style, json};
+use crate::pipeline::Baseline;
+use crate::report::{self, OutputFormat, Report, ReportError, Style, json};
 use crate::rule::Severity;
 use crate::time::UtcMicros;
 
@@ -16,16 +17,18 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
-    let request = Request { read: args.read.options(now)?, rules: Some(args.selection()?) };
+    let request =
+        Request { read: args.read.options(now)?, rules: Some(args.selection()?), baseline: args.baseline.clone() };
     let format = format(args.format, terminal)?;
     let listing = list(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &args.output)?;
+    outputs.open_baseline(args.baseline.as_deref())?;
     let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
     let code = exit_code(&scan, args.fail_on);
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
     let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
     // Files first: what is in a file stays, whatever becomes of standard output.
-    write_files(&report, outputs)?;
+    write_files(&report, scan.baseline.as_ref(), outputs)?;
     to_stdout(|out| report::write(format, &report, out, style))?;
     Ok(code)
 }
@@ -64,12 +67,16 @@ fn hide(findings: &mut Vec<Finding>, min_severity: Option<Severity>) -> usize {
 }
 
 /// Writes the files of reports and coverage, and gives all files their names.
-fn write_files(report: &Report<'_>, mut outputs: Outputs) -> Result<(), RunError> {
+fn write_files(report: &Report<'_>, baseline: Option<&Baseline>, mut outputs: Outputs) -> Result<(), RunError> {
     for (format, file) in &mut outputs.reports {
         file.write_with(|out| report::write(*format, report, out, Style::default()))?;
     }
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, report.coverage))?;
+    }
+    if let (Some(file), Some(baseline)) = (&mut outputs.baseline, baseline) {
+        let text = baseline.to_text()?;
+        file.write_with(|out| out.write_all(text.as_bytes()).map_err(|source| ReportError::Write { source }))?;
     }
     outputs.finish()
 }
@@ -133,6 +140,7 @@ mod tests {
             reports: vec![(OutputFormat::Ndjson, create("findings.ndjson"))],
             coverage: Some(create("coverage.json")),
             quarantine: None,
+            baseline: None,
         };
         let mut scan = scan_with(Severity::Low);
         scan.findings.push(samples::finding());
@@ -140,7 +148,7 @@ mod tests {
 
         let hidden_by_severity = hide(&mut scan.findings, Some(Severity::High));
         let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
-        write_files(&report, outputs).unwrap();
+        write_files(&report, None, outputs).unwrap();
 
         assert_eq!(hidden_by_severity, 1);
         let read = |name: &str| fs::read_to_string(Path::new(folder.path()).join(name)).unwrap();

@@ -11,6 +11,7 @@
 //! | Key Vault | correlation id, operation, request URI, HTTP status, time to milliseconds |
 //! | SQL | event id |
 //! | Databricks | workspace, request or log id, operation, status |
+//! | inventory | time to milliseconds, operation, target |
 //!
 //! A record that lacks what identifies it is hashed by its bytes: copies of it are still one
 //! event, and nothing else is mistaken for it.
@@ -75,7 +76,11 @@ pub fn uid(row: &Row<'_>, folded: Folded<'_>, raw: impl FnOnce(&mut blake3::Hash
             hasher.optional(second);
             hasher.required(first)
         }
-        LogSource::Inventory => false,
+        LogSource::Inventory => {
+            hasher.number(time);
+            hasher.optional(folded.operation);
+            hasher.required(folded.target_id)
+        }
     };
     if !complete {
         hasher = Fields::new(row.source);

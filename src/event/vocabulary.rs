@@ -502,5 +502,7 @@ vocabulary! {
         StartRequest = "start_request",
         /// The response body of another record of the operation.
         OtherResponse = "other_response",
+        /// An inventory export's statement.
+        Inventory = "inventory",
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::event::vocabulary::{BodyFrom, OpClass};
 use crate::event::{Row, Scratch, TextColumn};
+use crate::format::pick::last_segment;
 use crate::json::{Kind, Value};
 
 /// Every role assignment of Azure Resource Manager lies under this provider.
@@ -163,11 +164,6 @@ pub(super) fn mentions(value: Value<'_>, words: &str) -> bool {
         Kind::Object => value.members().any(|(_, member)| mentions(member, words)),
         Kind::Null | Kind::Bool | Kind::Number => false,
     }
-}
-
-/// What follows the last slash of a path; the whole text without one.
-fn last_segment(path: &str) -> Option<&str> {
-    path.rsplit('/').find(|segment| !segment.is_empty())
 }
 
 /// Whether `text` ends with `end`, which is in lower case.

@@ -4,9 +4,11 @@
 //! Databricks CLI. `az` flattens `properties` into the record, the others keep it; Resource Graph
 //! writes `type` in lower case. A record that has a log's time or operation is never claimed.
 
+mod assignment;
 #[cfg(test)]
 mod tests;
 
+use crate::event::Row;
 use crate::format::pick::{after_prefix, position};
 use crate::json::{Kind, Value};
 
@@ -27,8 +29,21 @@ pub enum InventoryKind {
     StorageCredential,
     /// Databricks external location
     ExternalLocation,
+    /// Azure's address ranges by service, as Microsoft publishes them
+    ServiceTags,
     /// Any other ARM resource of an inventory export: read past.
     OtherResource,
+}
+
+impl InventoryKind {
+    /// The event that a record states, where it states one: a role assignment is what its write
+    /// once did. Such events have the source `inventory`.
+    pub fn event(self, root: Value<'_>) -> Option<Row<'_>> {
+        match self {
+            Self::RoleAssignment => assignment::event(root),
+            _ => None,
+        }
+    }
 }
 
 /// Resource types that are more than read past.
@@ -65,6 +80,9 @@ const LOG_KEYS: [&str; 18] = [
 /// The kind of inventory record that this is, if it is one.
 pub fn recognise(root: Value<'_>) -> Option<InventoryKind> {
     let shape = Shape::of(root)?;
+    if shape.is_service_tags() {
+        return Some(InventoryKind::ServiceTags);
+    }
     shape.by_type().or_else(|| shape.by_keys()).or_else(|| shape.is_resource().then_some(InventoryKind::OtherResource))
 }
 
@@ -81,6 +99,8 @@ struct Shape<'r> {
     alternative_names: Option<Value<'r>>,
     assignment: Assignment,
     has_azure_credential: bool,
+    has_change_number: bool,
+    values: Option<Value<'r>>,
     url: Option<Value<'r>>,
     credential_name: Option<Value<'r>>,
 }
@@ -136,6 +156,8 @@ impl<'r> Shape<'r> {
                 "azure_managed_identity" | "azure_service_principal" => {
                     shape.has_azure_credential |= value.kind() == Kind::Object;
                 }
+                "changeNumber" => shape.has_change_number = true,
+                "values" => shape.values = Some(value),
                 "url" => shape.url = Some(value),
                 "credential_name" => shape.credential_name = Some(value),
                 _ => {}
@@ -169,6 +191,11 @@ impl<'r> Shape<'r> {
         } else {
             None
         }
+    }
+
+    /// The published file and `az network list-service-tags` have the same members.
+    fn is_service_tags(&self) -> bool {
+        self.has_change_number && self.values.is_some_and(|values| values.kind() == Kind::Array)
     }
 
     fn is_resource(&self) -> bool {

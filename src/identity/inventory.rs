@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::place;
 use crate::arm;
 use crate::format::InventoryKind;
+use crate::ip::Range;
 use crate::json::Value;
 use crate::time::UtcMicros;
 
@@ -29,6 +30,8 @@ pub struct Inventory {
     pub(super) locations: BTreeSet<Location>,
     /// Role assignments.
     pub(super) role_assignments: BTreeSet<RoleAssignment>,
+    /// Address ranges that Databricks' own services come from, each with its service tag.
+    pub(super) service_ranges: BTreeSet<(Range, String)>,
     /// Subscriptions whose workspaces an export lists. A workspace that only a log tells of does
     /// not count: others may stand beside it.
     pub(super) covered_subscriptions: BTreeSet<String>,
@@ -122,6 +125,7 @@ impl Inventory {
             InventoryKind::RoleAssignment => self.add_role_assignment(root),
             InventoryKind::StorageCredential => self.add_credential(root),
             InventoryKind::ExternalLocation => self.locations.extend(location(root)),
+            InventoryKind::ServiceTags => self.add_service_tags(root),
         }
     }
 
@@ -157,6 +161,7 @@ impl Inventory {
         self.credentials.extend(other.credentials);
         self.locations.extend(other.locations);
         self.role_assignments.extend(other.role_assignments);
+        self.service_ranges.extend(other.service_ranges);
         self.covered_subscriptions.extend(other.covered_subscriptions);
         self.covered_tenants.extend(other.covered_tenants);
     }
@@ -263,6 +268,20 @@ impl Inventory {
         let scope = property(root, &["scope"]).and_then(Value::as_str).and_then(folded_path);
         if let (Some(principal_id), Some(role_id), Some(scope)) = (principal, role, scope) {
             self.role_assignments.insert(RoleAssignment { principal_id, role_id, scope });
+        }
+    }
+
+    /// Adds the ranges of Databricks' tags; a region's tag is `AzureDatabricks.WestEurope`.
+    fn add_service_tags(&mut self, root: Value<'_>) {
+        const FAMILY: &str = "azuredatabricks";
+        for tag in at(root, &["values"]).into_iter().flat_map(Value::items) {
+            let Some(name) = at(tag, &["name"]).and_then(Value::as_str) else { continue };
+            if !name.get(..FAMILY.len()).is_some_and(|start| start.eq_ignore_ascii_case(FAMILY)) {
+                continue;
+            }
+            let prefixes = at(tag, &["properties", "addressPrefixes"]).into_iter().flat_map(Value::items);
+            let ranges = prefixes.filter_map(|prefix| Range::parse(prefix.as_str()?));
+            self.service_ranges.extend(ranges.map(|range| (range, name.to_owned())));
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) fn all(classifier: &Classifier) -> Result<Vec<(&'static str, RecordBa
         ("workspaces", workspaces(&classifier.known)?),
         ("connectors", connectors(classifier, &governed)?),
         ("governed", governed_batch(&governed)?),
+        ("allowed_ip", service_ranges(&classifier.known)?),
     ])
 }
 
@@ -100,6 +101,15 @@ fn workspaces(known: &Known) -> Result<RecordBatch, ArrowError> {
         .text("vnet_id", rows.values().map(|workspace| workspace.networks.first()))
         .column("uc_enabled", Nulls::Allowed, Arc::new(uc_enabled))
         .text("workspace_id", rows.values().map(|workspace| workspace.numbers.first()))
+        .finish()
+}
+
+fn service_ranges(known: &Known) -> Result<RecordBatch, ArrowError> {
+    let rows = &known.inventory.service_ranges;
+    Table::default()
+        .required("cidr_lo", rows.iter().map(|(range, _)| &range.first))
+        .required("cidr_hi", rows.iter().map(|(range, _)| &range.last))
+        .required("label", rows.iter().map(|(_, label)| label))
         .finish()
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 
+use super::baseline::Baseline;
 use super::{Cancel, Loaded, Quarantined, Watch, identities};
 use crate::coverage::Coverage;
 use crate::error::RunError;
@@ -35,6 +37,8 @@ pub struct Analysis {
     pub coverage: Coverage,
     /// Every principal, where asked for.
     pub identities: Vec<IdentityRow>,
+    /// The baseline after this run, where one was given.
+    pub baseline: Option<Baseline>,
     /// The first rejected records.
     pub rejected: Vec<Quarantined>,
 }
@@ -46,6 +50,10 @@ pub struct Questions<'q> {
     pub rules: Vec<&'q Rule>,
     /// What is expected, and so hidden.
     pub exceptions: Exceptions,
+    /// Side tables that the user gives, such as `allowed_ip`.
+    pub lists: Vec<(&'static str, RecordBatch)>,
+    /// What earlier runs saw, where it is kept.
+    pub baseline: Option<Baseline>,
     /// Whether to list the identities.
     pub identities: bool,
     /// Memory for the whole run, in bytes.
@@ -67,7 +75,8 @@ pub async fn analyse(
     cancel: &Cancel,
 ) -> Result<Analysis, RunError> {
     let Loaded { streams, classifier, mut coverage, rejected } = loaded;
-    let Questions { rules, mut exceptions, identities: wants_identities, memory_limit_bytes, threads } = questions;
+    let Questions { rules, mut exceptions, lists, baseline, identities: wants_identities, memory_limit_bytes, threads } =
+        questions;
     let ctx =
         session::build(&SessionOptions { memory_bytes: memory_limit_bytes / QUERY_SHARE, threads, temp_dir: None })?;
     tables::register_events(&ctx, stream_tables(&streams)).await?;
@@ -76,6 +85,10 @@ pub async fn analyse(
     let known = side_tables.iter().filter(|(name, _)| *name == "identities").map(|(_, batch)| batch.clone());
     let known = Identities::read(&known.collect::<Vec<_>>())?;
     let mut given = side_tables;
+    given.extend(lists);
+    if let Some(baseline) = &baseline {
+        given.push(("baseline", baseline.table()?));
+    }
     given.push(("coverage", tables::coverage_table(&coverage.sources)?));
     given.push(("expected", exceptions.table()?));
     let filled = tables::register_side_tables(&ctx, given)?;
@@ -100,7 +113,11 @@ pub async fn analyse(
     coverage.exceptions = exceptions.coverage();
     let identities =
         if wants_identities { interruptible(cancel, identities::rows(&ctx, &classifier)).await? } else { Vec::new() };
-    Ok(Analysis { findings, coverage, identities, rejected })
+    let baseline = match baseline {
+        Some(baseline) => Some(interruptible(cancel, baseline.with_events(&ctx)).await?),
+        None => None,
+    };
+    Ok(Analysis { findings, coverage, identities, baseline, rejected })
 }
 
 async fn fold_rule(

@@ -15,12 +15,13 @@ use super::quarantine::{Quarantine, Quarantined};
 use super::{Cancel, ReadOptions, Watch, observe};
 use crate::coverage::{Coverage, FailedObject};
 use crate::error::RunError;
+use crate::event::vocabulary::LogSource;
 use crate::event::{Address, EventBuilder, Scratch};
 use crate::format::{self, Recognised};
 use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
 use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
-use crate::lake::{Store, Tag};
+use crate::lake::{self, Store, Tag};
 use crate::source::Object;
 
 /// Stored bytes that make a unit of work; small objects are put together up to this.
@@ -297,7 +298,14 @@ impl<'w> Worker<'w> {
             Recognised::Log(format) => format,
             Recognised::Inventory(kind) => {
                 self.inventory.add(kind, root, &object.name);
-                self.coverage.skip("inventory");
+                match kind.event(root) {
+                    Some(row) => {
+                        let hash = |hasher: &mut _| hash_record(text, root, hasher);
+                        self.builder.append(&row, &address(object, place), hash);
+                        self.coverage.event();
+                    }
+                    None => self.coverage.skip("inventory"),
+                }
                 return;
             }
             Recognised::NotOurs(kind) => {
@@ -310,15 +318,8 @@ impl<'w> Worker<'w> {
         self.scratch.clear();
         match format.decode(root, &self.scratch) {
             Ok(row) => {
-                let address = Address {
-                    object: &object.name,
-                    offset: place.offset,
-                    length: place.length,
-                    in_block: place.in_block,
-                };
-                self.builder.append(&row, &address, |hasher| hash_record(text, root, hasher));
-                self.coverage.records.read += 1;
-                self.coverage.records.events += 1;
+                self.builder.append(&row, &address(object, place), |hasher| hash_record(text, root, hasher));
+                self.coverage.event();
             }
             Err(reason) => self.reject(object, place, reason.to_string(), None),
         }
@@ -360,14 +361,22 @@ impl<'w> Worker<'w> {
         let (since, until) = (self.options.since, self.options.until);
         let times = batch.column_by_name("time").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         let (true, Some(times)) = (since.is_some() || until.is_some(), times) else { return Ok(batch.clone()) };
+        let sources = lake::text_column(batch, "source")?;
         let keep: BooleanArray = (0..times.len())
             .map(|row| {
                 let time = times.value(row);
-                Some(since.is_none_or(|since| time >= since.0) && until.is_none_or(|until| time < until.0))
+                // What an inventory states holds now, however long ago it was made so.
+                let is_stated = sources.get(row) == Some(LogSource::Inventory.as_str());
+                Some(is_stated || since.is_none_or(|since| time >= since.0) && until.is_none_or(|until| time < until.0))
             })
             .collect();
         filter_record_batch(batch, &keep)
     }
+}
+
+fn address(object: &Object, place: Place) -> Address<'_> {
+    let Place { offset, length, in_block, record: _ } = place;
+    Address { object: &object.name, offset, length, in_block }
 }
 
 /// Feeds the bytes of a record to the uid of a record without identity. A CSV row is known by its

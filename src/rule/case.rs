@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::error::RunError;
 use crate::finding::Finding;
-use crate::finding::exceptions::Exceptions;
-use crate::pipeline::{self, Cancel, Quarantine, Questions, ReadOptions, Unwatched};
+use crate::finding::exceptions::{Config, Exceptions};
+use crate::pipeline::{self, Baseline, Cancel, Quarantine, Questions, ReadOptions, Unwatched};
 use crate::rule::Rule;
 use crate::rule::load::Library;
 use crate::source;
@@ -38,6 +38,12 @@ struct Case {
     log: String,
     /// Replaces the file's inventory.
     inventory: Option<String>,
+    /// An `airside.toml`: what is expected, which addresses are allowed, thresholds.
+    #[serde(default)]
+    config: String,
+    /// What earlier runs saw, in the form of `--baseline`.
+    #[serde(default)]
+    baseline: String,
 }
 
 /// What became of a case.
@@ -69,7 +75,7 @@ pub async fn run(rule: &Rule) -> Result<Vec<Outcome>, RunError> {
     let mut outcomes = Vec::with_capacity(file.cases.len());
     for case in &file.cases {
         let inventory = case.inventory.as_ref().or(file.inventory.as_ref());
-        let findings = findings(rule, &case.log, inventory.map_or("", String::as_str)).await?;
+        let findings = findings(rule, case, inventory.map_or("", String::as_str)).await?;
         outcomes.push(Outcome {
             rule: rule.head.id.clone(),
             case: case.name.clone(),
@@ -83,18 +89,25 @@ pub async fn run(rule: &Rule) -> Result<Vec<Outcome>, RunError> {
 
 /// What the rule alone finds in a log. Sources that the log lacks do not make it unevaluable here:
 /// a case is about what is in it.
-async fn findings(rule: &Rule, log: &str, inventory: &str) -> Result<Vec<Finding>, RunError> {
+async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Finding>, RunError> {
     let folder = tempfile::tempdir().map_err(|error| RunError::internal("cannot make a temporary folder", error))?;
-    for (name, text) in [("log", log), ("inventory", inventory)] {
+    for (name, text) in [("log", case.log.as_str()), ("inventory", inventory)] {
         let path = folder.path().join(name);
         fs::write(&path, text).map_err(|error| RunError::internal("cannot write a case's records", error))?;
     }
     let mut rule = rule.clone();
     rule.head.sources.clear();
     rule.head.any_sources.clear();
+    let config = Config::parse("the case's configuration", &case.config)?;
+    let mut library = Library::of(rule);
+    library.configure(&config.rules)?;
+    let rule = library.rules().first().cloned().ok_or_else(|| RunError::usage("no rule"))?;
+    let allowed_ip = config.allowed_ip_table()?;
     let questions = Questions {
+        lists: vec![("allowed_ip", allowed_ip)],
+        baseline: Some(Baseline::parse("the case's baseline", &case.baseline)?),
         rules: vec![&rule],
-        exceptions: Exceptions::new(Vec::new(), &Library::default())?,
+        exceptions: Exceptions::new(config.expected, &library)?,
         identities: false,
         memory_limit_bytes: ReadOptions::default().memory_limit_bytes,
         threads: 1,

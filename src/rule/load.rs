@@ -28,10 +28,31 @@ const SHIPPED: &[Shipped] = shipped![
     "data_doing_infra/adac-keys-or-sas-listed",
     "data_doing_infra/adac-management-operation",
     "data_doing_infra/adac-role-assignment-write",
+    "data_doing_infra/adac-unexpected-audience",
     "governance/adac-granted-management-role",
+    "governance/anonymous-access-to-governed-storage",
+    "governance/databricks-storage-credential-uses-sp",
     "governance/dbmi-granted-data-role",
     "governance/diagnostic-settings-removed",
+    "governance/global-init-script-or-secret-scope-change",
+    "governance/shared-key-access-reenabled",
+    "governance/shared-key-or-account-sas-on-governed-storage",
+    "governance/sp-secret-data-access",
+    "governance/storage-or-vault-public-network-opened",
+    "governance/user-direct-data-access",
+    "identity_misuse/access-connector-created-outside-expected",
+    "identity_misuse/access-connector-identity-changed",
+    "identity_misuse/adac-identity-attached-elsewhere",
+    "identity_misuse/adac-shared-by-workspaces",
+    "identity_misuse/dbmi-identity-attached-by-non-databricks",
+    "identity_misuse/dbmi-name-impersonation",
+    "identity_misuse/federated-credential-on-databricks-identity",
+    "identity_misuse/identity-dormant-reactivated",
     "identity_misuse/identity-dual-use",
+    "identity_misuse/identity-first-seen-operation-class",
+    "identity_misuse/identity-first-seen-target",
+    "identity_misuse/identity-unexpected-ip",
+    "identity_misuse/unknown-databricks-identity",
     "infra_doing_data/dbmi-account-keys-or-sas-listed",
     "infra_doing_data/dbmi-cmk-identity-misuse",
     "infra_doing_data/dbmi-data-audience-token",
@@ -75,6 +96,11 @@ impl Library {
     /// for a path that cannot be read.
     pub fn load(extra_dirs: &[PathBuf]) -> Result<Self, RuleError> {
         Self::parse_all(extra_dirs)?.into_library()
+    }
+
+    /// A library of one rule.
+    pub fn of(rule: Rule) -> Self {
+        Self { rules: vec![rule] }
     }
 
     /// Loads the rules in the given files and folders and no others.

@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
 use crate::error::RunError;
+use crate::sql::functions;
 
 /// Rows in a batch between operators. `DataFusion`'s own default, named so that nothing of ours
 /// depends on it silently.
@@ -65,7 +66,9 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     settings.sql_parser.enable_ident_normalization = true;
     // Lets a planner error say where in the text it is.
     settings.sql_parser.collect_spans = true;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let ctx = SessionContext::new_with_config_rt(config, runtime);
+    ctx.register_udf(functions::ip_key());
+    Ok(ctx)
 }
 
 /// Plans one statement that changes nothing: a query, `EXPLAIN`, `SHOW` or `DESCRIBE`.

@@ -10,6 +10,7 @@ const ORDER: &[&str] = &[
     "error",
     "time",
     "arm",
+    "ip",
     "json",
     "coverage",
     "event",

@@ -61,6 +61,8 @@ pub(crate) fn runtime() -> Runtime {
 pub(crate) fn scan(path: &Path, options: &ReadOptions) -> Analysis {
     let library = library();
     let questions = Questions {
+        lists: Vec::new(),
+        baseline: None,
         rules: library.select(&Selection::default()).unwrap(),
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: true,

@@ -1,7 +1,10 @@
 //! Reads `airside.toml`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, StringArray};
+use arrow::record_batch::RecordBatch;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
@@ -9,8 +12,10 @@ use toml::value::Datetime;
 use crate::arm::{fold_arm_id, fold_guid};
 use crate::error::RunError;
 use crate::event::vocabulary::{OpClass, Word as _};
+use crate::ip::Range;
 use crate::rule::params::RuleConfig;
 use crate::rule::{Profile, did_you_mean};
+use crate::sql::tables::side_table;
 use crate::time::{UtcMicros, parse_bound};
 
 /// What a configuration file says. Names of rules are not looked up yet.
@@ -22,6 +27,8 @@ pub struct Config {
     pub rules: BTreeMap<String, RuleConfig>,
     /// Rules of this profile run besides `core`.
     pub profile: Option<Profile>,
+    /// Where identities may be used from, each range with its text.
+    pub allowed_ip: Vec<(Range, String)>,
 }
 
 /// An exception: what of a rule's evidence is expected. What is not said covers everything.
@@ -61,6 +68,16 @@ struct File {
     #[serde(default)]
     rules: BTreeMap<String, RuleConfig>,
     profile: Option<Profile>,
+    #[serde(default)]
+    network: Network,
+}
+
+/// The `[network]` table as TOML has it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Network {
+    #[serde(default)]
+    allowed_ip: Vec<Spanned<String>>,
 }
 
 /// An `[[expected]]` table as TOML has it.
@@ -76,6 +93,18 @@ struct Row {
 }
 
 impl Config {
+    /// The `allowed_ip` side table.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Internal`]: a defect of ours.
+    pub fn allowed_ip_table(&self) -> Result<RecordBatch, RunError> {
+        let column = |text: fn(&(Range, String)) -> &str| -> ArrayRef {
+            Arc::new(self.allowed_ip.iter().map(|row| Some(text(row))).collect::<StringArray>())
+        };
+        side_table("allowed_ip", vec![column(|row| &row.0.first), column(|row| &row.0.last), column(|row| &row.1)])
+    }
+
     /// Reads a configuration. `file` names it in messages.
     ///
     /// # Errors
@@ -86,19 +115,32 @@ impl Config {
         let read: File = toml::from_str(text).map_err(|error| RunError::usage(toml_message(file, text, &error)))?;
         let (mut expected, mut wrong) = (Vec::new(), Vec::new());
         for row in read.expected {
-            let line = text.get(..row.span().start).unwrap_or(text).matches('\n').count() + 1;
-            let place = format!("{file}:{line}");
+            let place = place(file, text, row.span().start);
             match Expected::from_row(row.into_inner(), &place) {
                 Ok(row) => expected.push(row),
                 Err(message) => wrong.push(format!("{place}: {message}")),
             }
         }
+        let mut allowed_ip = Vec::new();
+        for range in read.network.allowed_ip {
+            let place = place(file, text, range.span().start);
+            let range = range.into_inner();
+            match Range::parse(&range) {
+                Some(parsed) => allowed_ip.push((parsed, range)),
+                None => wrong.push(format!("{place}: '{range}' is no address and no range such as 203.0.113.0/24")),
+            }
+        }
         if wrong.is_empty() {
-            Ok(Self { expected, rules: read.rules, profile: read.profile })
+            Ok(Self { expected, rules: read.rules, profile: read.profile, allowed_ip })
         } else {
             Err(RunError::usage(wrong.join("\n")))
         }
     }
+}
+
+/// File and line of a byte of the text.
+fn place(file: &str, text: &str, at: usize) -> String {
+    format!("{file}:{}", text.get(..at).unwrap_or(text).matches('\n').count() + 1)
 }
 
 fn toml_message(file: &str, text: &str, error: &toml::de::Error) -> String {

@@ -186,3 +186,16 @@ fn the_side_table_has_the_exceptions_under_their_rules_ids() {
     assert!(table.column(1).is_null(0));
     assert_eq!(table.column(4).as_primitive::<arrow::datatypes::TimestampMicrosecondType>().value(0), 86_400_000_000);
 }
+
+#[test]
+fn allowed_addresses_are_ranges_and_a_wrong_one_is_named_with_its_line() {
+    let config =
+        Config::parse("airside.toml", "[network]\nallowed_ip = [\"203.0.113.0/24\", \"2001:db8::1\"]").unwrap();
+    let table = config.allowed_ip_table().unwrap();
+    assert_eq!(table.column(0).as_string::<i32>().value(0), "00000000000000000000ffffcb007100");
+    assert_eq!(table.column(1).as_string::<i32>().value(0), "00000000000000000000ffffcb0071ff");
+    assert_eq!(table.column(2).as_string::<i32>().value(1), "2001:db8::1");
+
+    let error = Config::parse("airside.toml", "[network]\nallowed_ip = [\n\"203.0.113.0/40\"]").unwrap_err();
+    assert!(error.to_string().starts_with("airside.toml:3: '203.0.113.0/40'"), "{error}");
+}

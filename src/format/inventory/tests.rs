@@ -1,4 +1,6 @@
 use super::*;
+use crate::event::TextColumn;
+use crate::event::vocabulary::{OpClass, Outcome};
 use crate::format::pick::testing::{with_cells, with_record};
 
 const SUB: &str = "/subscriptions/s/resourceGroups/rg/providers";
@@ -124,4 +126,42 @@ fn other_shapes_are_no_inventory() {
     let child = format!(r#"{{"id":"{SUB}/Microsoft.Databricks/workspaces/ws/privateEndpointConnections/c"}}"#);
     assert_eq!(kind_of(&child), None);
     with_cells(&[("Correlation id", "c"), ("Operation name", "o")], &[], |root, _| assert_eq!(recognise(root), None));
+}
+
+#[test]
+fn service_tags_are_recognised_as_published_and_as_the_cli_prints_them() {
+    let published = r#"{"changeNumber":354,"cloud":"Public","values":[{"name":"AzureDatabricks","id":"AzureDatabricks","properties":{"addressPrefixes":[]}}]}"#;
+    let printed = r#"{"changeNumber":"354","cloud":"Public","id":"/subscriptions/s/providers/Microsoft.Network/serviceTags/public","name":"Public","type":"Microsoft.Network/serviceTags","values":[]}"#;
+    for text in [published, printed] {
+        assert_eq!(kind_of(text), Some(InventoryKind::ServiceTags), "{text}");
+    }
+}
+
+#[test]
+fn a_role_assignment_is_the_event_of_its_writing_in_every_export() {
+    let fields = r#""principalId":"P1","roleDefinitionId":"/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/r1","scope":"/subscriptions/s","createdOn":"2026-01-01T00:00:00Z","updatedOn":"2026-02-01T00:00:00Z","createdBy":"u""#;
+    let id = r#""id":"/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/a1""#;
+    for text in [format!("{{{id},{fields}}}"), format!(r#"{{{id},"properties":{{{fields}}}}}"#)] {
+        with_record(&text, &[], |root, _| {
+            let row = InventoryKind::RoleAssignment.event(root).unwrap();
+            assert_eq!(row.time.unwrap().to_string(), "2026-02-01T00:00:00Z");
+            assert_eq!(row.op_class, OpClass::RoleAssign);
+            assert_eq!(row.outcome, Outcome::Success);
+            assert_eq!(row.get(TextColumn::AssigneeId), Some("P1"));
+            assert_eq!(row.get(TextColumn::RoleId), Some("r1"));
+            assert_eq!(row.get(TextColumn::Scope), Some("/subscriptions/s"));
+            assert_eq!(row.get(TextColumn::RoleAssignmentId), Some("a1"));
+            assert_eq!(row.get(TextColumn::PrincipalId), None, "an export names the last editor, not who did it");
+        });
+    }
+}
+
+#[test]
+fn an_assignment_without_a_date_or_a_holder_is_no_event() {
+    for text in [
+        r#"{"id":"/a","principalId":"p","roleDefinitionId":"r","scope":"/"}"#,
+        r#"{"id":"/a","createdOn":"2026-01-01T00:00:00Z","roleDefinitionId":"r","scope":"/"}"#,
+    ] {
+        with_record(text, &[], |root, _| assert!(InventoryKind::RoleAssignment.event(root).is_none()));
+    }
 }

@@ -27,7 +27,7 @@ fn without_anything_known_all_tables_are_empty_and_there() {
     let tables = tables(&[], &[]);
 
     let names: Vec<_> = tables.iter().map(|(name, table)| (*name, table.num_rows())).collect();
-    assert_eq!(names, [("connectors", 0), ("governed", 0), ("identities", 0), ("workspaces", 0)]);
+    assert_eq!(names, [("allowed_ip", 0), ("connectors", 0), ("governed", 0), ("identities", 0), ("workspaces", 0)]);
 }
 
 #[test]
@@ -165,6 +165,26 @@ fn a_connector_that_only_a_credential_names_gets_its_identity_from_tokens() {
 
     let rows = all(&tables["connectors"], &["rid", "principal_id", "file_events"]);
     assert_eq!(rows, [[&*mirid, &*principal, "false"]]);
+}
+
+#[test]
+fn the_ranges_of_databricks_service_tags_are_allowed_and_no_others() {
+    let tags = r#"{"changeNumber":7,"cloud":"Public","values":[
+        {"name":"AzureDatabricks.WestEurope","properties":{"addressPrefixes":["20.1.2.0/24","2603:1020::/48","no range"]}},
+        {"name":"azuredatabricksserverless","properties":{"addressPrefixes":["20.9.9.9"]}},
+        {"name":"AzureCloud","properties":{"addressPrefixes":["20.0.0.0/8"]}},
+        {"name":"Azure","properties":{}}]}"#;
+
+    let tables = tables(&[(Inv::ServiceTags, tags)], &[]);
+
+    assert_eq!(
+        all(&tables["allowed_ip"], &["cidr_lo", "cidr_hi", "label"]),
+        [
+            ["00000000000000000000ffff14010200", "00000000000000000000ffff140102ff", "AzureDatabricks.WestEurope"],
+            ["00000000000000000000ffff14090909", "00000000000000000000ffff14090909", "azuredatabricksserverless"],
+            ["26031020000000000000000000000000", "260310200000ffffffffffffffffffff", "AzureDatabricks.WestEurope"],
+        ]
+    );
 }
 
 #[test]

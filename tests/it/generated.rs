@@ -28,7 +28,9 @@ fn told(options: &Options) -> (Truth, Analysis) {
     // The truth is not for the engine to read.
     std::fs::remove_file(folder.path().join("truth.json")).unwrap();
     let analysis = scan(folder.path(), &ReadOptions::default());
-    assert_eq!(analysis.coverage.records.events, truth.records, "{:?}", analysis.coverage);
+    // What an inventory states are events too, but not of the logs.
+    let stated = analysis.coverage.sources.get("inventory").map_or(0, |source| source.events);
+    assert_eq!(analysis.coverage.records.events - stated, truth.records, "{:?}", analysis.coverage);
     assert_eq!(analysis.coverage.records.rejected, 0);
     (truth, analysis)
 }

@@ -7,6 +7,8 @@ use super::identities::{Principal, Resource, Workspace};
 pub(super) enum Outcome {
     /// It was done.
     Done,
+    /// It was done, and something is there that was not.
+    Created,
     /// It was not allowed.
     Forbidden,
     /// A deny assignment forbade it.

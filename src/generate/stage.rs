@@ -75,7 +75,9 @@ impl<'t> Stage<'t> {
              \"principalType\":\"ServicePrincipal\"}}}}",
             assignee.id
         );
-        self.call_with(at, who, ("Microsoft.Authorization/roleAssignments/write", &target), &body);
+        let mut call = self.a_call(at, who, ("Microsoft.Authorization/roleAssignments/write", &target), &body);
+        call.outcome = Outcome::Created;
+        self.play(&Event::Call(call));
         target
     }
 

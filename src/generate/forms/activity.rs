@@ -30,10 +30,11 @@ impl Phase {
         }
     }
 
-    fn signature(self) -> &'static str {
+    fn signature(self, outcome: Outcome) -> &'static str {
         match self {
             Self::Start => "Started.",
             Self::Accept => "Accepted.Accepted",
+            Self::Success if outcome == Outcome::Created => "Succeeded.Created",
             Self::Success => "Succeeded.OK",
             Self::Failure => "Failed.Forbidden",
         }
@@ -49,10 +50,11 @@ impl Phase {
         }
     }
 
-    fn status_code(self) -> &'static str {
+    fn status_code(self, outcome: Outcome) -> &'static str {
         match self {
             Self::Start => "",
             Self::Accept => "Accepted",
+            Self::Success if outcome == Outcome::Created => "Created",
             Self::Success => "OK",
             Self::Failure => "Forbidden",
         }
@@ -81,7 +83,10 @@ impl Writer<'_> {
             authorization: authorization(call, &dashless(&self.random.guid())),
             claims: claims(call.who, call.at, (self.tenant, &self.token()), call),
         };
-        let last = if call.outcome == Outcome::Done { Phase::Success } else { Phase::Failure };
+        let last = match call.outcome {
+            Outcome::Done | Outcome::Created => Phase::Success,
+            Outcome::Forbidden | Outcome::DenyAssignment => Phase::Failure,
+        };
         let mut phases = vec![(Phase::Start, 0)];
         if SLOW.iter().any(|slow| call.operation.ends_with(slow)) {
             phases.push((Phase::Accept, 1_300_000));
@@ -102,7 +107,7 @@ impl Writer<'_> {
         put(&mut out, &["{ \"time\": \"", &time(at, 7), "Z\", \"resourceId\": \"", &call.target.to_uppercase()]);
         put(&mut out, &["\", \"operationName\": \"", &call.operation.to_uppercase()]);
         put(&mut out, &["\", \"category\": \"Administrative\", \"resultType\": \"", phase.result_type()]);
-        put(&mut out, &["\", \"resultSignature\": \"", phase.signature(), "\", \"durationMs\": \""]);
+        put(&mut out, &["\", \"resultSignature\": \"", phase.signature(call.outcome), "\", \"durationMs\": \""]);
         put(&mut out, &[&(after / 1_000).to_string(), "\", \"callerIpAddress\": \"", &call.address]);
         put(&mut out, &["\", \"correlationId\": \"", &shared.correlation]);
         put(
@@ -143,7 +148,10 @@ impl Writer<'_> {
         put(&mut out, &["\",\"resourceType\":", &localized(kind), ",\"operationId\":\"", &shared.correlation]);
         put(&mut out, &["\",\"operationName\":", &localized(&call.operation), ",\"properties\":"]);
         out.push_str(&self.properties(call, shared, phase));
-        put(&mut out, &[",\"status\":", &localized(status), ",\"subStatus\":", &localized(phase.status_code())]);
+        put(
+            &mut out,
+            &[",\"status\":", &localized(status), ",\"subStatus\":", &localized(phase.status_code(call.outcome))],
+        );
         put(&mut out, &[",\"eventTimestamp\":\"", &time(at, 7), "Z\",\"submissionTimestamp\":\""]);
         put(&mut out, &[&time(at + MINUTE, 7), "Z\",\"subscriptionId\":\"", &shared.subscription]);
         put(&mut out, &["\",\"tenantId\":\"", self.tenant, "\"}"]);
@@ -169,7 +177,7 @@ impl Writer<'_> {
         put(&mut out, &["\",\"EventDataId\":\"", &self.random.guid(), "\",\"OperationId\":\"", &shared.correlation]);
         let status = if phase == Phase::Accept { "Accept" } else { phase.result_type() };
         put(&mut out, &["\",\"ActivityStatusValue\":\"", status, "\",\"ActivitySubstatusValue\":\""]);
-        put(&mut out, &[phase.status_code(), "\",\"SubscriptionId\":\"", &shared.subscription]);
+        put(&mut out, &[phase.status_code(call.outcome), "\",\"SubscriptionId\":\"", &shared.subscription]);
         put(&mut out, &["\",\"Type\":\"AzureActivity\",\"_ResourceId\":\"", &call.target.to_lowercase(), "\"}"]);
         self.add_row("AzureActivity", at, out);
     }
@@ -184,12 +192,12 @@ impl Writer<'_> {
                 out.push_str("\",");
             }
         } else {
-            put(&mut out, &["\"statusCode\":\"", phase.status_code(), "\",\"serviceRequestId\":null,"]);
+            put(&mut out, &["\"statusCode\":\"", phase.status_code(call.outcome), "\",\"serviceRequestId\":null,"]);
         }
         if phase == Phase::Failure {
             let code = match call.outcome {
                 Outcome::DenyAssignment => "DenyAssignmentAuthorizationFailed",
-                Outcome::Done | Outcome::Forbidden => "AuthorizationFailed",
+                Outcome::Done | Outcome::Created | Outcome::Forbidden => "AuthorizationFailed",
             };
             put(&mut out, &["\"statusMessage\":\"{\\\"error\\\":{\\\"code\\\":\\\"", code]);
             put(&mut out, &["\\\",\\\"message\\\":\\\"The client may not act on ", &call.target, ".\\\"}}\","]);

@@ -82,7 +82,7 @@ impl Writer<'_> {
 /// `resultType` says Success whatever happens; these tell.
 fn status(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
-        Outcome::Done => ("200", "OK"),
+        Outcome::Done | Outcome::Created => ("200", "OK"),
         Outcome::Forbidden | Outcome::DenyAssignment => ("403", "Forbidden"),
     }
 }

@@ -133,7 +133,7 @@ impl Writer<'_> {
         put(&mut out, &["[{\"action\":\"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read\","]);
         put(&mut out, &["\"principals\":[{\"id\":\"", &asked.object_id, "\",\"type\":\"ServicePrincipal\"}],"]);
         match request.outcome {
-            Outcome::Done => {
+            Outcome::Done | Outcome::Created => {
                 put(&mut out, &["\"roleAssignmentId\":\"", &self.random.guid(), "\",\"roleDefinitionId\":\""]);
                 put(
                     &mut out,
@@ -186,7 +186,7 @@ impl Writer<'_> {
 
 fn status(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
-        Outcome::Done => ("200", "Success"),
+        Outcome::Done | Outcome::Created => ("200", "Success"),
         Outcome::Forbidden | Outcome::DenyAssignment => ("403", "AuthorizationPermissionDenied"),
     }
 }

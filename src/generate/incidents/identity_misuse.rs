@@ -1,7 +1,7 @@
 //! What is done to identities of Databricks, or in their name.
 
 use super::{Needs, Plan, Plot, Scene};
-use crate::generate::event::{Action, Audience, Event, SignIn};
+use crate::generate::event::{Action, Audience, Event, Outcome, SignIn};
 use crate::generate::story::vend;
 use crate::generate::text::{MINUTE, SECOND};
 
@@ -91,7 +91,10 @@ fn connector_created<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
         workspace.subscription
     );
     let body = "{\"location\":\"westeurope\",\"identity\":{\"type\":\"SystemAssigned\"}}";
-    scene.call_with(0, intruder, ("Microsoft.Databricks/accessConnectors/write", &target), body);
+    let what = ("Microsoft.Databricks/accessConnectors/write", target.as_str());
+    let mut call = scene.stage.a_call(scene.at, intruder, what, body);
+    call.outcome = Outcome::Created;
+    scene.play(&Event::Call(call));
     Some(Plot::of(intruder, &target))
 }
 

@@ -6,6 +6,7 @@ use crate::time::UtcMicros;
 
 pub mod args;
 mod engine;
+pub mod generate;
 pub mod identities;
 pub mod output;
 pub mod progress;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
     match &cli.command {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
+        Command::Generate(args) => generate::run(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }
 }

@@ -17,6 +17,7 @@
 //! * [`finding`]: folds evidence into findings, applies exceptions
 //! * [`report`]: one output format a file
 //! * [`pipeline`]: joins all of it, and counts
+//! * [`generate`](mod@generate): writes made-up tenants, and uses nothing of the above
 //! * [`cli`]: one subcommand a file
 
 pub mod arm;
@@ -27,6 +28,7 @@ pub mod event;
 pub mod finding;
 pub mod format;
 pub mod frame;
+pub mod generate;
 pub mod identity;
 pub mod ip;
 pub mod json;

@@ -11,6 +11,7 @@ use crate::report::escape::Escaped;
 use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
+pub mod generate;
 pub mod rules;
 pub mod values;
 
@@ -50,6 +51,9 @@ pub enum Command {
     /// List every principal: its stream, its kind, why, and what it did
     #[command(after_long_help = IDENTITIES_EXAMPLES)]
     Identities(Box<IdentitiesArgs>),
+    /// Make a tenant: honest work, planted incidents, and the truth about both
+    #[command(after_long_help = GENERATE_EXAMPLES)]
+    Generate(Box<generate::GenerateArgs>),
     /// List, show, check, test and explain rules, write new ones and their catalogue
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -72,6 +76,15 @@ const IDENTITIES_EXAMPLES: &str = "\
 Examples:
   airside identities exports/
   airside identities exports/ --inventory connectors.json --format csv > identities.csv";
+
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  airside generate tenant/
+      A small tenant with one incident a rule; tenant/truth.json says what must be found
+  airside generate load/ --seed 7 --workspaces 200 --days 30 --events-per-day 1000000 --gzip
+      Something to measure with
+  airside generate one/ --incidents dbmi-storage-data-access --forms log-analytics,rest --no-inventory
+      One incident, other exports, nobody told who is who";
 
 /// When colours are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "finding",
     "report",
     "pipeline",
+    "generate",
     "rule::case",
     "cli",
 ];

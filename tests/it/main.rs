@@ -12,6 +12,7 @@
 mod cli;
 mod formats;
 mod forms;
+mod generated;
 mod layers;
 mod real_logs;
 mod render;

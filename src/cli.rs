@@ -7,6 +7,7 @@ use crate::time::UtcMicros;
 pub mod args;
 mod engine;
 pub mod identities;
+pub mod matrix;
 pub mod output;
 pub mod progress;
 pub mod rules;
@@ -39,6 +40,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
     match &cli.command {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
+        Command::Matrix(args) => matrix::run(args, terminal, style, now),
         Command::Rules(command) => rules::run(command, terminal, style),
     }
 }

@@ -16,6 +16,7 @@ use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
+use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Cancel, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
 use crate::report::escape::Escaped;
@@ -36,6 +37,8 @@ pub(super) struct Request {
     pub(super) read: ReadOptions,
     /// The rules; `None` where identities are all that is asked for.
     pub(super) rules: Option<RuleSelection>,
+    /// Whether the matrix of the two identities is asked for.
+    pub(super) matrix: bool,
 }
 
 /// What a run gives.
@@ -47,6 +50,8 @@ pub(super) struct Scan {
     pub(super) coverage: Coverage,
     /// Every principal, where no rules were asked for.
     pub(super) identities: Vec<IdentityRow>,
+    /// The matrix of the two identities, where asked for.
+    pub(super) matrix: Option<Matrix>,
     /// Ids of the rules that are experimental: their findings do not count for `--fail-on`.
     pub(super) experimental: BTreeSet<String>,
 }
@@ -97,9 +102,9 @@ pub(super) fn execute(
     let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
     let ran = run(request, listing, (rules, exceptions), &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
-    let Analysis { findings, coverage, identities, rejected } = ran?;
+    let Analysis { findings, coverage, identities, matrix, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
-    Ok(Scan { findings, coverage, identities, experimental })
+    Ok(Scan { findings, coverage, identities, matrix, experimental })
 }
 
 /// How much of the machine to use.
@@ -126,6 +131,7 @@ fn run(
     let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
     let questions = Questions {
         identities: request.rules.is_none(),
+        matrix: request.matrix,
         rules,
         exceptions,
         memory_limit_bytes: machine.memory_bytes,

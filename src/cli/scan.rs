@@ -16,7 +16,7 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
-    let request = Request { read: args.read.options(now)?, rules: Some(args.selection()?) };
+    let request = Request { read: args.read.options(now)?, rules: Some(args.selection()?), matrix: false };
     let format = format(args.format, terminal)?;
     let listing = list(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &args.output)?;

@@ -12,6 +12,7 @@ use crate::finding::Finding;
 use crate::finding::exceptions::Exceptions;
 use crate::finding::fold::{self, Folder, Identities};
 use crate::lake::Streams;
+use crate::matrix::{self, Matrix};
 use crate::report::IdentityRow;
 use crate::rule::Rule;
 use crate::rule::params;
@@ -35,6 +36,8 @@ pub struct Analysis {
     pub coverage: Coverage,
     /// Every principal, where asked for.
     pub identities: Vec<IdentityRow>,
+    /// What the two identities should do and did, where asked for.
+    pub matrix: Option<Matrix>,
     /// The first rejected records.
     pub rejected: Vec<Quarantined>,
 }
@@ -48,6 +51,8 @@ pub struct Questions<'q> {
     pub exceptions: Exceptions,
     /// Whether to list the identities.
     pub identities: bool,
+    /// Whether to make the matrix of the two identities.
+    pub matrix: bool,
     /// Memory for the whole run, in bytes.
     pub memory_limit_bytes: usize,
     /// Threads for queries.
@@ -67,7 +72,14 @@ pub async fn analyse(
     cancel: &Cancel,
 ) -> Result<Analysis, RunError> {
     let Loaded { streams, classifier, mut coverage, rejected } = loaded;
-    let Questions { rules, mut exceptions, identities: wants_identities, memory_limit_bytes, threads } = questions;
+    let Questions {
+        rules,
+        mut exceptions,
+        identities: wants_identities,
+        matrix: wants_matrix,
+        memory_limit_bytes,
+        threads,
+    } = questions;
     let ctx =
         session::build(&SessionOptions { memory_bytes: memory_limit_bytes / QUERY_SHARE, threads, temp_dir: None })?;
     tables::register_events(&ctx, stream_tables(&streams)).await?;
@@ -98,9 +110,13 @@ pub async fn analyse(
     }
     fold::sort(&mut findings);
     coverage.exceptions = exceptions.coverage();
-    let identities =
-        if wants_identities { interruptible(cancel, identities::rows(&ctx, &classifier)).await? } else { Vec::new() };
-    Ok(Analysis { findings, coverage, identities, rejected })
+    let identities = if wants_identities || wants_matrix {
+        interruptible(cancel, identities::rows(&ctx, &classifier)).await?
+    } else {
+        Vec::new()
+    };
+    let matrix = if wants_matrix { Some(interruptible(cancel, matrix::build(&ctx, &identities)).await?) } else { None };
+    Ok(Analysis { findings, coverage, identities, matrix, rejected })
 }
 
 async fn fold_rule(

@@ -96,6 +96,7 @@ async fn findings(rule: &Rule, log: &str, inventory: &str) -> Result<Vec<Finding
         rules: vec![&rule],
         exceptions: Exceptions::new(Vec::new(), &Library::default())?,
         identities: false,
+        matrix: false,
         memory_limit_bytes: ReadOptions::default().memory_limit_bytes,
         threads: 1,
     };

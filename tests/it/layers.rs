@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "rule",
     "finding",
     "report",
+    "matrix",
     "pipeline",
     "rule::case",
     "cli",

@@ -6,7 +6,7 @@ use datafusion::prelude::SessionContext;
 
 use super::duty::{Act, DUTIES, Duty, Owner, duty_of};
 use super::logs::{Logs, SqlService};
-use super::query::{self, Answers, Deed, Row, Use, Who};
+use super::query::{self, Answers, Deed, Row, Use, Vended, Who};
 use super::roles::{self, Held};
 use super::tally::Tally;
 use super::{Cell, Disagreement, DisagreementKind, Holder, Matrix, RoleRow, Side, State, WorkspaceMatrix, proposal};
@@ -104,7 +104,7 @@ impl Known<'_> {
             counts.add(deed.source, deed.outcome, &deed.tally);
         }
         for vended in &self.answers.vended {
-            let Some(principal) = self.only_principal(&vended.connector) else { continue };
+            let Some(principal) = self.vended_for(vended) else { continue };
             let who = Who::new(Some(principal), None, None);
             let home = homes.get(&who).copied().flatten().map(str::to_owned);
             let work = places.entry(home).or_default().entry(who).or_default();
@@ -113,9 +113,10 @@ impl Known<'_> {
         places
     }
 
-    /// The principal of a connector that has exactly one: a credential of one that has several
-    /// does not say which it stands for.
-    fn only_principal(&self, connector: &str) -> Option<&str> {
+    /// The principal for which a credential was issued: that of a connector that has exactly one.
+    /// A credential of one that has several does not say which it stands for.
+    fn vended_for(&self, vended: &Vended) -> Option<&str> {
+        let connector = vended.connector.as_deref()?;
         let mut principals = self.connectors.iter().filter(|known| known.rid == connector);
         let principal = principals.next()?.principal_id.as_deref()?;
         principals.next().is_none().then_some(principal)
@@ -220,7 +221,7 @@ impl Known<'_> {
             State::Unclear
         } else if !tokens.is_empty() {
             State::TokenOnly
-        } else if not_read.is_empty() && can_be_denied(duty, is_own_job, rid) {
+        } else if not_read.is_empty() && self.can_be_denied(duty, is_own_job, rid) {
             State::Nothing
         } else {
             State::NotKnown
@@ -236,6 +237,22 @@ impl Known<'_> {
             _ => self.logs.is_read(*source, subscription),
         };
         duty.row().sources.iter().copied().filter(|source| !is_read(source)).collect()
+    }
+
+    /// Whether the absence of events can mean that nothing was done. Data of services whose logs are
+    /// not read here leaves tokens only; a workspace's own storage is reached with account keys,
+    /// which name nobody; its secrets are read by an application that serves all workspaces; and a
+    /// credential of Unity Catalog that names no connector may have been anyone's.
+    fn can_be_denied(&self, duty: Duty, is_own_job: bool, rid: Option<&str>) -> bool {
+        match duty {
+            Duty::WorkspaceStorage => !is_own_job,
+            Duty::WorkspaceSecrets => !is_own_job || rid.is_none(),
+            Duty::UnityCatalog if is_own_job => {
+                self.answers.vended.iter().all(|vended| self.vended_for(vended).is_some())
+            }
+            Duty::Unassigned => false,
+            _ => !duty.row().sources.is_empty(),
+        }
     }
 
     /// An identity that did nothing of its own job anywhere, while a log that would show it was
@@ -255,7 +272,8 @@ impl Known<'_> {
         }
         let subscription = row.workspace_rid.as_deref().and_then(|rid| ArmId::parse(rid).subscription);
         let is_told = |duty: &Duty| {
-            self.not_read(*duty, subscription).is_empty() && can_be_denied(*duty, true, row.workspace_rid.as_deref())
+            let rid = row.workspace_rid.as_deref();
+            self.not_read(*duty, subscription).is_empty() && self.can_be_denied(*duty, true, rid)
         };
         let read: BTreeSet<LogSource> =
             own().filter(is_told).flat_map(|duty| duty.row().sources.iter().copied()).collect();
@@ -267,7 +285,8 @@ impl Known<'_> {
 
     fn roles(&self, row: &IdentityRow) -> Vec<RoleRow> {
         let Some(principal) = row.principal_id.as_deref() else { return Vec::new() };
-        let uses: Vec<&Use> = self.answers.uses.iter().filter(|done| done.principal_id == principal).collect();
+        let all = self.answers.uses.iter().chain(&self.answers.let_in);
+        let uses: Vec<&Use> = all.filter(|done| done.principal_id == principal).collect();
         let holder = proposal::Holder {
             stream: row.stream,
             kind: row.identity_kind,
@@ -276,18 +295,6 @@ impl Known<'_> {
         let held = self.roles.get(principal).into_iter().flatten();
         held.map(|held| RoleRow { held: held.clone(), proposal: proposal::propose(held, holder, &uses, &self.logs) })
             .collect()
-    }
-}
-
-/// Whether the absence of events can mean that nothing was done. Data of services whose logs are
-/// not read here leaves tokens only; a workspace's own storage is reached with account keys,
-/// which name nobody; its secrets are read by an application that serves all workspaces.
-fn can_be_denied(duty: Duty, is_own_job: bool, rid: Option<&str>) -> bool {
-    match duty {
-        Duty::WorkspaceStorage => !is_own_job,
-        Duty::WorkspaceSecrets => !is_own_job || rid.is_none(),
-        Duty::Unassigned => false,
-        _ => !duty.row().sources.is_empty(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::logs::{Logs, SourceRead};
 use super::powers::{self, Power};
 use super::query::Use;
-use super::roles::{Held, RoleAt};
+use super::roles::{Held, KnownFrom, RoleAt};
 use super::tally::Tally;
 use crate::arm;
 use crate::event::vocabulary::{IdentityKind, OpClass, RoleClass, ScopeLevel, Stream};
@@ -119,7 +119,9 @@ pub(super) fn propose(held: &Held, holder: Holder, uses: &[&Use], logs: &Logs) -
         judged_until: None,
     };
     if let Some(read) = &proposal.judged_by {
-        let granted = held.granted.as_ref().map(|seen| seen.time);
+        // An inventory says that a role is there, not since when.
+        let granted = held.granted.as_ref().filter(|_| held.known_from.contains(&KnownFrom::Grant));
+        let granted = granted.map(|seen| seen.time);
         proposal.judged_from = read.first_seen.map(|first| granted.map_or(first, |granted| granted.max(first)));
         proposal.judged_until = read.last_seen;
     }
@@ -128,7 +130,7 @@ pub(super) fn propose(held: &Held, holder: Holder, uses: &[&Use], logs: &Logs) -
 }
 
 fn decide(held: &Held, holder: Holder, used: &[&Use], so_far: &Proposal) -> (Action, Because, Vec<RoleAt>) {
-    if is_others(held, holder) {
+    if is_others(held, holder) && !is_own_storage(holder, used) {
         return (Action::Remove, Because::OthersJob, Vec::new());
     }
     let nothing = |action, because| (action, because, Vec::new());
@@ -172,11 +174,18 @@ fn is_others(held: &Held, holder: Holder) -> bool {
     }
 }
 
+/// Whether a workspace's own identity used the role for nothing but its own storage account.
+fn is_own_storage(holder: Holder, used: &[&Use]) -> bool {
+    holder.stream == Stream::Dbmi && !used.is_empty() && used.iter().all(|done| done.own_root)
+}
+
 /// What of everything done was done by this role.
 fn used<'u>(held: &Held, power: &Power, uses: &[&'u Use]) -> Vec<&'u Use> {
+    let grant = held.granted.as_ref().map(|seen| &seen.event_uid);
     let is_of = |done: &Use| {
         // Storage and Key Vault say which role let the caller in.
-        done.role_id.as_ref().is_none_or(|role| Some(role) == held.at.role_id.as_ref())
+        done.grant_uid.as_ref() == grant
+            && done.role_id.as_ref().is_none_or(|role| Some(role) == held.at.role_id.as_ref())
             && power.allows(done)
             && held.at.scope.as_deref().is_none_or(|scope| covers(scope, done))
     };

@@ -43,7 +43,7 @@ const DEEDS: &str = concat!(
 const VENDED: &str = concat!(
     "SELECT principal_ref, outcome, ",
     counts!(),
-    "FROM events WHERE op_class = 'uc_vend' AND principal_ref IS NOT NULL AND phase = 'terminal' GROUP BY 1, 2"
+    "FROM events WHERE op_class = 'uc_vend' AND phase = 'terminal' GROUP BY 1, 2"
 );
 
 /// Which logs were read, of which resources. Resources of the Activity Log are many, and the log
@@ -66,24 +66,52 @@ SELECT role_assignment_id, max(time) AS last_seen FROM events \
 WHERE op_class = 'role_revoke' AND outcome = 'success' AND role_assignment_id IS NOT NULL AND phase = 'terminal' \
 GROUP BY 1";
 
-/// What was done that a role can have been used for. Machines, disks and network interfaces come
-/// and go by the thousand, so only their groups are told.
+/// What decides whether a role was used, and where. Machines, disks and network interfaces come and
+/// go by the thousand, so only their groups are told.
+macro_rules! use_columns {
+    () => {
+        "e.principal_id, e.source, e.op_class, e.operation, \
+         CASE WHEN e.source IN ('storage', 'keyvault') THEN e.role_id END AS role_id, \
+         CASE WHEN e.source IN ('storage', 'keyvault') THEN e.role_assignment_id END AS role_assignment_id, \
+         CASE WHEN e.resource_group IS NULL THEN '/subscriptions/' || e.subscription_id \
+           ELSE '/subscriptions/' || e.subscription_id || '/resourcegroups/' || e.resource_group END AS target_group, \
+         CASE WHEN coalesce(e.target_type, '') NOT LIKE 'microsoft.compute/%' \
+           AND coalesce(e.target_type, '') NOT LIKE 'microsoft.network/networkinterfaces%' \
+           THEN e.target_id END AS target_id, \
+         CASE WHEN e.source = 'storage' THEN e.container END AS container, \
+         e.is_dbfs_root AND (e.own_scope OR e.workspace_rid IS NULL OR e.target_id IS NULL) AS own_root, \
+         count(*) AS events, min(e.time) AS first_seen, max(e.time) AS last_seen, \
+         first_value(e.event_uid ORDER BY e.time, e.event_uid) AS first_uid, \
+         last_value(e.event_uid ORDER BY e.time, e.event_uid) AS last_uid \
+         FROM (SELECT * FROM dbmi UNION ALL SELECT * FROM adac) AS e "
+    };
+}
+
+/// Only what worked, and is told by a log that shows the use of roles.
+macro_rules! that_worked {
+    () => {
+        "e.phase = 'terminal' AND e.outcome = 'success' AND e.principal_id IS NOT NULL \
+         AND e.source IN ('activity', 'storage', 'keyvault') "
+    };
+}
+
+/// What was done while a grant was in force. What an inventory lists was there at its time; since
+/// when, it does not say.
 const USES: &str = concat!(
-    "SELECT principal_id, source, op_class, operation, \
-     CASE WHEN source IN ('storage', 'keyvault') THEN role_id END AS role_id, \
-     CASE WHEN source IN ('storage', 'keyvault') THEN role_assignment_id END AS role_assignment_id, \
-     CASE WHEN resource_group IS NULL THEN CASE WHEN subscription_id IS NOT NULL \
-         THEN '/subscriptions/' || subscription_id END \
-       ELSE '/subscriptions/' || subscription_id || '/resourcegroups/' || resource_group END AS target_group, \
-     CASE WHEN coalesce(target_type, '') NOT LIKE 'microsoft.compute/%' \
-       AND coalesce(target_type, '') NOT LIKE 'microsoft.network/networkinterfaces%' \
-       THEN target_id END AS target_id, \
-     CASE WHEN source = 'storage' THEN container END AS container, ",
-    counts!(),
-    "FROM (SELECT * FROM dbmi UNION ALL SELECT * FROM adac) \
-     WHERE phase = 'terminal' AND outcome = 'success' AND principal_id IS NOT NULL \
-       AND source IN ('activity', 'storage', 'keyvault') \
-     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    "SELECT g.event_uid AS grant_uid, ",
+    use_columns!(),
+    "JOIN grants AS g ON g.assignee_id = e.principal_id AND (g.source = 'inventory' OR g.time <= e.time) WHERE ",
+    that_worked!(),
+    "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
+);
+
+/// What roles let in, as storage and Key Vault say it: of grants that no log tells of.
+const LET_IN: &str = concat!(
+    "SELECT CAST(NULL AS VARCHAR) AS grant_uid, ",
+    use_columns!(),
+    "WHERE e.role_id IS NOT NULL AND e.source IN ('storage', 'keyvault') AND ",
+    that_worked!(),
+    "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
 );
 
 /// Who acted: its object id, else its application, else its name.
@@ -134,7 +162,8 @@ pub(super) struct Deed {
 /// Credentials issued in the name of a connector.
 #[derive(Debug, Clone)]
 pub(super) struct Vended {
-    pub(super) connector: String,
+    /// `None` where the record does not say for which.
+    pub(super) connector: Option<String>,
     pub(super) outcome: Outcome,
     pub(super) tally: Tally,
 }
@@ -171,6 +200,8 @@ pub(super) struct Revoked {
 /// Successful operations of one principal that are alike.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Use {
+    /// The grant that was in force; `None` where only the role that let the caller in is known.
+    pub(super) grant_uid: Option<String>,
     pub(super) principal_id: String,
     pub(super) source: Option<LogSource>,
     pub(super) op_class: Option<OpClass>,
@@ -182,6 +213,8 @@ pub(super) struct Use {
     pub(super) target_group: Option<String>,
     pub(super) target_id: Option<String>,
     pub(super) container: Option<String>,
+    /// The storage account is the acting workspace's own, or not known to be another's.
+    pub(super) own_root: bool,
     pub(super) tally: Tally,
 }
 
@@ -193,7 +226,10 @@ pub(super) struct Answers {
     pub(super) logged: Vec<LogRead>,
     pub(super) grants: Vec<Grant>,
     pub(super) revoked: Vec<Revoked>,
+    /// By grant; one event stands under every grant to its principal.
     pub(super) uses: Vec<Use>,
+    /// By the role that let the caller in.
+    pub(super) let_in: Vec<Use>,
 }
 
 /// Asks everything.
@@ -209,6 +245,7 @@ pub(super) async fn ask(ctx: &SessionContext) -> Result<Answers, RunError> {
         grants: rows(ctx, GRANTS, grant).await?,
         revoked: rows(ctx, REVOKED, revoked).await?,
         uses: rows(ctx, USES, used).await?,
+        let_in: rows(ctx, LET_IN, used).await?,
     })
 }
 
@@ -235,8 +272,7 @@ fn deed(row: &Row<'_>) -> Result<Deed, ArrowError> {
 }
 
 fn vended(row: &Row<'_>) -> Result<Vended, ArrowError> {
-    let connector = row.text("principal_ref")?.unwrap_or_default();
-    Ok(Vended { connector, outcome: row.outcome()?, tally: row.tally()? })
+    Ok(Vended { connector: row.text("principal_ref")?, outcome: row.outcome()?, tally: row.tally()? })
 }
 
 fn log_read(row: &Row<'_>) -> Result<LogRead, ArrowError> {
@@ -267,6 +303,7 @@ fn revoked(row: &Row<'_>) -> Result<Revoked, ArrowError> {
 
 fn used(row: &Row<'_>) -> Result<Use, ArrowError> {
     Ok(Use {
+        grant_uid: row.text("grant_uid")?,
         principal_id: row.text("principal_id")?.unwrap_or_default(),
         source: Some(row.source()?),
         op_class: Some(row.op_class()?),
@@ -276,6 +313,7 @@ fn used(row: &Row<'_>) -> Result<Use, ArrowError> {
         target_group: row.text("target_group")?,
         target_id: row.text("target_id")?,
         container: row.text("container")?,
+        own_root: row.flag("own_root")?,
         tally: row.tally()?,
     })
 }

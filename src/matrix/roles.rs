@@ -44,7 +44,8 @@ pub struct Held {
     pub scope_level: Option<ScopeLevel>,
     /// How it is known.
     pub known_from: BTreeSet<KnownFrom>,
-    /// When it was first known to be given, and by which event; `None` where only its use is.
+    /// When the logs say that it was given, else when the inventory listed it, and the event that
+    /// says so; `None` where only its use is known.
     pub granted: Option<Seen>,
 }
 
@@ -67,7 +68,7 @@ pub(super) fn held(answers: &Answers) -> BTreeMap<String, Vec<Held>> {
         let class = grant.role_class.as_deref().and_then(RoleClass::from_word);
         add(&mut roles, &grant.assignee_id, at, class, (from, Some(grant.seen.clone())));
     }
-    for used in &answers.uses {
+    for used in &answers.let_in {
         let Some(role_id) = used.role_id.as_deref() else { continue };
         // The grant of this assignment tells more; one that was taken away since is not held.
         let known = used.assignment_id.as_deref().is_some_and(|id| assigned.contains(id) || was_revoked(id, answers));
@@ -102,8 +103,15 @@ fn add(
         known_from: BTreeSet::new(),
         granted: None,
     });
+    // A grant in the logs says since when; an inventory only that it was there.
+    let is_better = from == KnownFrom::Grant && !held.known_from.contains(&KnownFrom::Grant);
+    let is_worse = from == KnownFrom::Inventory && held.known_from.contains(&KnownFrom::Grant);
+    if is_better {
+        held.granted = granted;
+    } else if !is_worse {
+        held.granted = held.granted.take().into_iter().chain(granted).min();
+    }
     held.known_from.insert(from);
-    held.granted = held.granted.take().into_iter().chain(granted).min();
 }
 
 fn is_revoked(grant: &Grant, answers: &Answers) -> bool {

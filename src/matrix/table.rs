@@ -9,7 +9,7 @@ use crate::report::escape::escaped;
 use crate::report::layout::{Paint, field, padded, painted};
 
 /// Columns of a duty's name, of whose it is, and of a cell.
-const COLUMNS: [usize; 3] = [26, 7, 26];
+const COLUMNS: [usize; 3] = [27, 9, 28];
 
 /// Writes the matrix.
 pub(crate) fn write(matrix: &Matrix, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -42,11 +42,15 @@ pub(super) fn work(cell: &Cell) -> String {
 
 /// The counts that are not zero, each with its times.
 fn tallies(done: &Tally, failed: &Tally, unclear: &Tally, tokens: &Tally) -> Vec<String> {
-    [(done, "done"), (failed, "failed"), (unclear, "unclear"), (tokens, "tokens")]
-        .iter()
-        .filter(|(tally, _)| !tally.is_empty())
-        .map(|(tally, word)| format!("{} {word}{}", number(tally.events), times(tally)))
-        .collect()
+    let said = |tally: &Tally, what: String| (!tally.is_empty()).then(|| format!("{what}{}", times(tally)));
+    let counted_as = |tally: &Tally, word: &str| said(tally, format!("{} {word}", number(tally.events)));
+    let parts = [
+        counted_as(done, "done"),
+        counted_as(failed, "failed"),
+        counted_as(unclear, "unclear"),
+        said(tokens, counted(tokens.events, "token")),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// `, first to last`, or nothing.

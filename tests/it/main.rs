@@ -13,6 +13,7 @@ mod cli;
 mod formats;
 mod forms;
 mod layers;
+mod matrix;
 mod real_logs;
 mod render;
 mod rule_library;

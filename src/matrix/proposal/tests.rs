@@ -53,9 +53,15 @@ fn logs() -> Logs {
     Logs(vec![read(LogSource::Storage, Some(ACCOUNT)), read(LogSource::Activity, None)])
 }
 
+/// These uses, while the role was held.
+fn in_force(held: &Held, uses: &[Use]) -> Vec<Use> {
+    let grant_uid = held.granted.as_ref().map(|seen| seen.event_uid.clone());
+    uses.iter().map(|done| Use { grant_uid: grant_uid.clone(), ..done.clone() }).collect()
+}
+
 fn verdict(held: &Held, holder: Holder, uses: &[Use]) -> (Action, Because, Vec<(&'static str, String)>) {
-    let uses: Vec<&Use> = uses.iter().collect();
-    let proposal = propose(held, holder, &uses, &logs());
+    let uses = in_force(held, uses);
+    let proposal = propose(held, holder, &uses.iter().collect::<Vec<_>>(), &logs());
     let instead = proposal.instead.into_iter();
     let instead = instead.map(|at| (at.role.unwrap_or("?"), at.scope.unwrap_or_default())).collect();
     (proposal.action, proposal.because, instead)
@@ -178,6 +184,34 @@ fn a_use_that_another_role_let_in_is_none_of_this_one() {
     let by_another = Use { role_id: Some(BLOB_READER.to_owned()), ..done(OpClass::BlobRead, Some("raw")) };
 
     assert_eq!(verdict(&role, CONNECTOR, &[by_another]), (Action::Remove, Because::NeverUsed, vec![]));
+}
+
+#[test]
+fn what_was_done_before_a_role_was_given_was_done_by_another() {
+    let role = held(BLOB_READER, Some(ACCOUNT), Some(25));
+    let before = Use { grant_uid: None, ..done(OpClass::BlobRead, Some("raw")) };
+
+    let proposal = propose(&role, CONNECTOR, &[&before], &logs());
+
+    assert_eq!((proposal.action, proposal.because), (Action::Remove, Because::NeverUsed));
+    assert_eq!(proposal.judged_from, Some(UtcMicros(25)));
+}
+
+#[test]
+fn an_inventory_does_not_say_since_when_a_role_is_held() {
+    let role =
+        Held { known_from: BTreeSet::from([KnownFrom::Inventory]), ..held(BLOB_READER, Some(ACCOUNT), Some(99)) };
+
+    assert_eq!(propose(&role, CONNECTOR, &[], &logs()).judged_from, Some(UtcMicros(10)));
+}
+
+#[test]
+fn a_data_role_used_for_the_workspaces_own_storage_alone_is_no_other_job() {
+    let role = held(BLOB_CONTRIBUTOR, None, None);
+    let own = Use { own_root: true, ..done(OpClass::BlobWrite, Some("logs")) };
+
+    assert_eq!(verdict(&role, WORKSPACE, &[own.clone()]).1, Because::Used);
+    assert_eq!(verdict(&role, WORKSPACE, &[own, done(OpClass::BlobRead, Some("raw"))]).1, Because::OthersJob);
 }
 
 #[test]

@@ -112,6 +112,7 @@ fn is_encryption(kind: IdentityKind) -> bool {
 }
 
 /// What of an event decides its duty.
+#[expect(clippy::struct_excessive_bools, reason = "they are columns of the event, each with a meaning of its own")]
 #[derive(Debug, Clone, Copy)]
 pub struct Act<'a> {
     /// The log.

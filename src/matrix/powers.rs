@@ -5,7 +5,13 @@
 //! logs are not read here.
 
 use crate::event::vocabulary::LogSource::{self, Activity, KeyVault, Storage};
-use crate::event::vocabulary::OpClass::{self, *};
+use crate::event::vocabulary::OpClass::{
+    self, AclChange, BlobDelete, BlobList, BlobRead, BlobWrite, CertRead, CertWrite, CommandRun, ComputeManage,
+    ConnectorManage, ContainerAdmin, Delegation, DeploymentManage, DiagDelete, DiagWrite, EventgridManage,
+    IdentityManage, KeyListing, KeyRead, KeyUse, KeyWrite, NetworkManage, Other, PolicyManage, QueueRead, QueueWrite,
+    RoleAssign, RoleRevoke, SasListing, SecretRead, SecretWrite, StorageManage, TableRead, TableWrite, VaultManage,
+    WorkspaceManage,
+};
 
 use super::query::Use;
 

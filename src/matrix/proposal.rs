@@ -107,13 +107,13 @@ pub(super) fn covers(scope: &str, done: &Use) -> bool {
 /// What to do about a role, given everything that its holder did.
 pub(super) fn propose(held: &Held, holder: Holder, uses: &[&Use], logs: &Logs) -> Proposal {
     let power = held.at.role_id.as_deref().and_then(powers::of);
-    let used = power.map_or_else(Vec::new, |power| used(held, power, uses));
+    let by_role = power.map_or_else(Vec::new, |power| used(held, power, uses));
     let mut proposal = Proposal {
         action: Action::NotKnown,
         because: Because::NotJudged,
         instead: Vec::new(),
-        used: total(&used),
-        used_for: by_class(&used),
+        used: total(&by_role),
+        used_for: by_class(&by_role),
         judged_by: power.map(|power| logs.at_scope(power.source, held.at.scope.as_deref())),
         judged_from: None,
         judged_until: None,
@@ -125,7 +125,7 @@ pub(super) fn propose(held: &Held, holder: Holder, uses: &[&Use], logs: &Logs) -
         proposal.judged_from = read.first_seen.map(|first| granted.map_or(first, |granted| granted.max(first)));
         proposal.judged_until = read.last_seen;
     }
-    (proposal.action, proposal.because, proposal.instead) = decide(held, holder, &used, &proposal);
+    (proposal.action, proposal.because, proposal.instead) = decide(held, holder, &by_role, &proposal);
     proposal
 }
 
@@ -137,9 +137,11 @@ fn decide(held: &Held, holder: Holder, used: &[&Use], so_far: &Proposal) -> (Act
     let Some(read) = &so_far.judged_by else { return nothing(Action::NotKnown, Because::NotJudged) };
     if !used.is_empty() {
         let instead = less(held, used);
-        let action =
-            if instead.is_empty() { (Action::Keep, Because::Used) } else { (Action::Narrow, Because::LessWouldDo) };
-        return (action.0, action.1, instead);
+        return if instead.is_empty() {
+            nothing(Action::Keep, Because::Used)
+        } else {
+            (Action::Narrow, Because::LessWouldDo, instead)
+        };
     }
     match (so_far.judged_from, so_far.judged_until) {
         _ if !read.is_read => nothing(Action::NotKnown, Because::LogNotRead),
@@ -148,7 +150,8 @@ fn decide(held: &Held, holder: Holder, used: &[&Use], so_far: &Proposal) -> (Act
     }
 }
 
-/// Roles that file events ask for: https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-storage/manage-external-locations,
+/// Roles that file events ask for:
+/// <https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-storage/manage-external-locations>,
 /// read 2026-11.
 const FOR_FILE_EVENTS: [&str; 4] = [
     "17d1049b-9a84-46fb-8f53-869881c3d3ab",
@@ -165,11 +168,11 @@ fn is_others(held: &Held, holder: Holder) -> bool {
         (Stream::Adac, RoleClass::Management | RoleClass::KeyYielding) => {
             !(holder.may_have_file_events && FOR_FILE_EVENTS.contains(&role_id))
         }
-        (Stream::Adac, RoleClass::OwnerLike | RoleClass::Monitoring) => true,
         (Stream::Dbmi, RoleClass::Crypto) => !matches!(holder.kind, IdentityKind::StorageCmk | IdentityKind::DiskCmk),
         // Secret scopes that a vault backs are read by Databricks' own application.
         (Stream::Dbmi, RoleClass::DataRead) => !(holder.kind == IdentityKind::FirstParty && is_secrets_user),
-        (Stream::Dbmi, RoleClass::DataWrite | RoleClass::Delegator | RoleClass::KeyYielding) => true,
+        (Stream::Dbmi, RoleClass::DataWrite | RoleClass::Delegator | RoleClass::KeyYielding)
+        | (Stream::Adac, RoleClass::OwnerLike | RoleClass::Monitoring) => true,
         _ => false,
     }
 }
@@ -194,7 +197,9 @@ fn used<'u>(held: &Held, power: &Power, uses: &[&'u Use]) -> Vec<&'u Use> {
 
 fn total(used: &[&Use]) -> Tally {
     let mut tally = Tally::default();
-    used.iter().for_each(|done| tally.add(&done.tally));
+    for done in used {
+        tally.add(&done.tally);
+    }
     tally
 }
 

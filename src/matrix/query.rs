@@ -137,6 +137,7 @@ impl Who {
 }
 
 /// A group of events of one principal that are alike.
+#[expect(clippy::struct_excessive_bools, reason = "they are columns of the event, each with a meaning of its own")]
 #[derive(Debug, Clone)]
 pub(super) struct Deed {
     pub(super) who: Who,
@@ -326,13 +327,13 @@ pub(super) async fn rows<T>(
 ) -> Result<Vec<T>, RunError> {
     let failed = |error| RunError::internal("cannot make the matrix", error);
     let batches = plan_read_only(ctx, sql).await.map_err(failed)?.collect().await.map_err(failed)?;
-    let mut made = Vec::new();
+    let mut all = Vec::new();
     for batch in &batches {
         for at in 0..batch.num_rows() {
-            made.push(make(&Row { batch, at }).map_err(|error| RunError::internal("cannot make the matrix", error))?);
+            all.push(make(&Row { batch, at }).map_err(|error| RunError::internal("cannot make the matrix", error))?);
         }
     }
-    Ok(made)
+    Ok(all)
 }
 
 /// One row of a batch. Columns are looked up and cast for each: there are few rows.

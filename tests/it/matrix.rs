@@ -12,6 +12,9 @@ use airside::pipeline::ReadOptions;
 
 use crate::support::{folder, root, scan};
 
+/// Duties, each with what was done of it, what failed, and tokens.
+type Counts = Vec<(&'static str, [u64; 3])>;
+
 fn tenant() -> Matrix {
     scan(&root().join("sample-logs/tenant"), &ReadOptions::default()).matrix.unwrap()
 }
@@ -42,7 +45,7 @@ fn holder<'s>(side: &'s Side, id: &str) -> &'s Holder {
 #[test]
 fn every_duty_of_the_tenant_counts_what_the_raw_records_say() {
     let matrix = tenant();
-    let table: [(&str, Vec<(&str, [u64; 3])>, Vec<(&str, [u64; 3])>); 3] = [
+    let table: [(&str, Counts, Counts); 3] = [
         (
             "ws-analytics",
             vec![

@@ -6,11 +6,16 @@ use crate::event::vocabulary::IdentityKind::{
     self, AdacAuto, AdacShared, AdacSystem, AdacUami, DiskCmk, FirstParty, StorageCmk, Uami,
 };
 use crate::event::vocabulary::LogSource::{self, Activity, Databricks, EntraAudit, KeyVault, Signin, Sql, Storage};
-use crate::event::vocabulary::OpClass::{self, *};
+use crate::event::vocabulary::OpClass::{
+    self, AclChange, BlobDelete, BlobList, BlobRead, BlobWrite, CertRead, CertWrite, CommandRun, ComputeManage,
+    ContainerAdmin, Delegation, DiagDelete, DiagWrite, KeyListing, KeyRead, KeyUse, KeyWrite, NetworkManage,
+    PolicyManage, QueueRead, QueueWrite, RoleAssign, RoleRevoke, SasListing, SecretRead, SecretWrite, SqlLogin,
+    SqlQuery, TableRead, TableWrite, UcVend, VaultAdmin,
+};
 
 /// The scenario statements of the model, read 2026-11.
 const MODEL: &str = "the model of the two identities: scenario table";
-/// Databricks documents that secret scopes backed by a vault are read by the AzureDatabricks application.
+/// Databricks documents that secret scopes backed by a vault are read by the `AzureDatabricks` application.
 const SECRET_SCOPES: &str = "https://learn.microsoft.com/azure/databricks/security/secrets/, read 2026-11";
 /// Databricks documents that the DBFS root is reached with account keys.
 const DBFS_ROOT: &str = "https://learn.microsoft.com/azure/databricks/dbfs/dbfs-root, read 2026-11";
@@ -29,15 +34,14 @@ const CLASS: &str = "the class of the operation";
 
 /// What a duty is where [`DUTIES`] has no row; it has one for each.
 pub(super) const UNASSIGNED: DutyRow =
-    duty(Duty::Unassigned, "unassigned", Owner::Anyone, "nothing in particular", &[], CLASS);
+    duty(Duty::Unassigned, "unassigned", Owner::Anyone, &[], ("nothing in particular", CLASS));
 
 const fn duty(
     duty: Duty,
     word: &'static str,
     owner: Owner,
-    says: &'static str,
     sources: &'static [LogSource],
-    from: &'static str,
+    (says, from): (&'static str, &'static str),
 ) -> DutyRow {
     DutyRow { duty, word, owner, says, sources, from }
 }
@@ -45,21 +49,21 @@ const fn duty(
 /// Every duty, in the order in which it is shown.
 #[rustfmt::skip]
 pub const DUTIES: &[DutyRow] = &[
-    duty(Duty::Compute, "compute", Owner::Dbmi, "provision compute", &[Activity], MODEL),
-    duty(Duty::Networking, "networking", Owner::Dbmi, "manage networking", &[Activity], MODEL),
-    duty(Duty::Monitoring, "monitoring", Owner::Dbmi, "configure monitoring", &[Activity, Signin], MODEL),
-    duty(Duty::WorkspaceSecrets, "workspace_secrets", Owner::Dbmi, "read workspace secrets", &[KeyVault], SECRET_SCOPES),
-    duty(Duty::Workspace, "workspace", Owner::Dbmi, "deploy the workspace", &[Activity], MODEL),
-    duty(Duty::WorkspaceStorage, "workspace_storage", Owner::Dbmi, "use workspace storage", &[Storage], DBFS_ROOT),
-    duty(Duty::Encryption, "encryption", Owner::Dbmi, "use encryption keys", &[KeyVault], CMK),
-    duty(Duty::Storage, "storage", Owner::Adac, "access ADLS and storage", &[Storage], MODEL),
-    duty(Duty::KeyVault, "key_vault", Owner::Adac, "access Key Vault", &[KeyVault], MODEL),
-    duty(Duty::Sql, "sql", Owner::Adac, "access Azure SQL", &[Sql], MODEL),
-    duty(Duty::Synapse, "synapse", Owner::Adac, "access Synapse", &[Sql], MODEL),
-    duty(Duty::UnityCatalog, "unity_catalog", Owner::Adac, "serve Unity Catalog", &[Databricks, Storage], UNITY),
-    duty(Duty::OtherData, "other_data", Owner::Adac, "access other data", &[], MODEL),
-    duty(Duty::Keys, "keys", Owner::Neither, "obtain account keys, SAS", &[Activity], MODEL),
-    duty(Duty::AccessRights, "access_rights", Owner::Neither, "change access rights", &[Activity], MODEL),
+    duty(Duty::Compute, "compute", Owner::Dbmi, &[Activity], ("provision compute", MODEL)),
+    duty(Duty::Networking, "networking", Owner::Dbmi, &[Activity], ("manage networking", MODEL)),
+    duty(Duty::Monitoring, "monitoring", Owner::Dbmi, &[Activity, Signin], ("configure monitoring", MODEL)),
+    duty(Duty::WorkspaceSecrets, "workspace_secrets", Owner::Dbmi, &[KeyVault], ("read workspace secrets", SECRET_SCOPES)),
+    duty(Duty::Workspace, "workspace", Owner::Dbmi, &[Activity], ("deploy the workspace", MODEL)),
+    duty(Duty::WorkspaceStorage, "workspace_storage", Owner::Dbmi, &[Storage], ("use workspace storage", DBFS_ROOT)),
+    duty(Duty::Encryption, "encryption", Owner::Dbmi, &[KeyVault], ("use encryption keys", CMK)),
+    duty(Duty::Storage, "storage", Owner::Adac, &[Storage], ("access ADLS and storage", MODEL)),
+    duty(Duty::KeyVault, "key_vault", Owner::Adac, &[KeyVault], ("access Key Vault", MODEL)),
+    duty(Duty::Sql, "sql", Owner::Adac, &[Sql], ("access Azure SQL", MODEL)),
+    duty(Duty::Synapse, "synapse", Owner::Adac, &[Sql], ("access Synapse", MODEL)),
+    duty(Duty::UnityCatalog, "unity_catalog", Owner::Adac, &[Databricks, Storage], ("serve Unity Catalog", UNITY)),
+    duty(Duty::OtherData, "other_data", Owner::Adac, &[], ("access other data", MODEL)),
+    duty(Duty::Keys, "keys", Owner::Neither, &[Activity], ("obtain account keys, SAS", MODEL)),
+    duty(Duty::AccessRights, "access_rights", Owner::Neither, &[Activity], ("change access rights", MODEL)),
     UNASSIGNED,
 ];
 
@@ -95,15 +99,14 @@ const fn at(
     classes: &'static [OpClass],
     kinds: &'static [IdentityKind],
     place: Place,
-    duty: Duty,
-    from: &'static str,
+    (duty, from): (Duty, &'static str),
 ) -> Assignment {
     Assignment { source, classes, audiences: &[], operations: &[], kinds, place, duty, from }
 }
 
 /// A row for a class of operations, whoever acts.
 const fn class(source: LogSource, classes: &'static [OpClass], duty: Duty) -> Assignment {
-    at(source, classes, &[], Place::Anywhere, duty, CLASS)
+    at(source, classes, &[], Place::Anywhere, (duty, CLASS))
 }
 
 /// A row for tokens.
@@ -142,37 +145,37 @@ pub const ASSIGNMENTS: &[Assignment] = &[
     token(&[], &[], Duty::OtherData, AUDIENCE),
 
     // Storage. Unity Catalog signs its temporary credentials with a user delegation key.
-    at(Storage, STORED, DBMI, Place::OwnRoot, Duty::WorkspaceStorage, DBFS_ROOT),
-    at(Storage, &[Delegation], &[], Place::Anywhere, Duty::UnityCatalog, UNITY),
+    at(Storage, STORED, DBMI, Place::OwnRoot, (Duty::WorkspaceStorage, DBFS_ROOT)),
+    at(Storage, &[Delegation], &[], Place::Anywhere, (Duty::UnityCatalog, UNITY)),
     class(Storage, STORED, Duty::Storage),
 
     // Key Vault.
     named(KeyVault, KEY_CALLS, ENCRYPTION, Duty::Encryption, CMK),
-    at(KeyVault, SECRETS, OWN_APPS, Place::Anywhere, Duty::WorkspaceSecrets, SECRET_SCOPES),
+    at(KeyVault, SECRETS, OWN_APPS, Place::Anywhere, (Duty::WorkspaceSecrets, SECRET_SCOPES)),
     class(KeyVault, &[SecretRead, SecretWrite, CertRead, CertWrite, KeyUse, KeyRead, KeyWrite], Duty::KeyVault),
     class(KeyVault, &[VaultAdmin], Duty::Workspace),
 
     // SQL.
-    at(Sql, &[SqlLogin, SqlQuery], &[], Place::Synapse, Duty::Synapse, CLASS),
+    at(Sql, &[SqlLogin, SqlQuery], &[], Place::Synapse, (Duty::Synapse, CLASS)),
     class(Sql, &[SqlLogin, SqlQuery], Duty::Sql),
 
     // Databricks: what Unity Catalog does in the connector's name.
     class(Databricks, &[UcVend], Duty::UnityCatalog),
 
     // Azure Resource Manager.
-    at(Activity, &[KeyListing, SasListing], OWN_APPS, Place::DbfsRoot, Duty::WorkspaceStorage, DBFS_ROOT),
-    at(Activity, &[SasListing], OWN_APPS, Place::ManagedGroup, Duty::Compute, PROVIDER),
+    at(Activity, &[KeyListing, SasListing], OWN_APPS, Place::DbfsRoot, (Duty::WorkspaceStorage, DBFS_ROOT)),
+    at(Activity, &[SasListing], OWN_APPS, Place::ManagedGroup, (Duty::Compute, PROVIDER)),
     class(Activity, &[KeyListing, SasListing], Duty::Keys),
-    at(Activity, &[Delegation], &[], Place::Anywhere, Duty::UnityCatalog, UNITY),
-    at(Activity, &[], ADAC, Place::FileEvents, Duty::UnityCatalog, UNITY),
-    at(Activity, &[RoleAssign, RoleRevoke, PolicyManage], DBMI, Place::OwnScope, Duty::Workspace, PROVIDER),
+    at(Activity, &[Delegation], &[], Place::Anywhere, (Duty::UnityCatalog, UNITY)),
+    at(Activity, &[], ADAC, Place::FileEvents, (Duty::UnityCatalog, UNITY)),
+    at(Activity, &[RoleAssign, RoleRevoke, PolicyManage], DBMI, Place::OwnScope, (Duty::Workspace, PROVIDER)),
     class(Activity, &[RoleAssign, RoleRevoke, PolicyManage], Duty::AccessRights),
     // Azure Policy records its evaluations under the name of whoever made the request.
     named(Activity, &["microsoft.authorization/policies/"], &[], Duty::Unassigned, CLASS),
     named(Activity, &["microsoft.authorization/"], &[], Duty::AccessRights, CLASS),
     class(Activity, &[DiagWrite, DiagDelete], Duty::Monitoring),
     named(Activity, &["microsoft.insights/", "microsoft.operationalinsights/"], &[], Duty::Monitoring, PROVIDER),
-    at(Activity, SECRETS, OWN_APPS, Place::Anywhere, Duty::WorkspaceSecrets, SECRET_SCOPES),
+    at(Activity, SECRETS, OWN_APPS, Place::Anywhere, (Duty::WorkspaceSecrets, SECRET_SCOPES)),
     class(Activity, SECRETS, Duty::KeyVault),
     class(Activity, &[ComputeManage, CommandRun], Duty::Compute),
     class(Activity, &[NetworkManage], Duty::Networking),

@@ -16,8 +16,8 @@ const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 const CONNECTOR: Holder = Holder { stream: Stream::Adac, kind: IdentityKind::AdacSystem, may_have_file_events: true };
 const WORKSPACE: Holder = Holder { stream: Stream::Dbmi, kind: IdentityKind::Uami, may_have_file_events: true };
 
-fn seen(time: i64) -> Option<Seen> {
-    Some(Seen { time: UtcMicros(time), event_uid: format!("{time:032x}") })
+fn seen(time: i64) -> Seen {
+    Seen { time: UtcMicros(time), event_uid: format!("{time:032x}") }
 }
 
 fn held(role_id: &str, scope: Option<&str>, granted: Option<i64>) -> Held {
@@ -26,7 +26,7 @@ fn held(role_id: &str, scope: Option<&str>, granted: Option<i64>) -> Held {
         role_class: role::lookup(role_id).map_or(RoleClass::Unknown, |role| role.class),
         scope_level: scope.and_then(role::scope_level),
         known_from: BTreeSet::from([KnownFrom::Grant]),
-        granted: granted.and_then(seen),
+        granted: granted.map(seen),
     }
 }
 
@@ -37,7 +37,7 @@ fn done(op_class: OpClass, container: Option<&str>) -> Use {
         target_id: Some(ACCOUNT.to_owned()),
         target_group: Some("/subscriptions/s/resourcegroups/rg-lake".to_owned()),
         container: container.map(str::to_owned),
-        tally: Tally { events: 3, first: seen(20), last: seen(30) },
+        tally: Tally { events: 3, first: Some(seen(20)), last: Some(seen(30)) },
         ..Use::default()
     }
 }
@@ -48,7 +48,7 @@ fn logs() -> Logs {
         source,
         subscription: Some("s".to_owned()),
         target_id: target_id.map(str::to_owned),
-        tally: Tally { events: 50, first: seen(10), last: seen(100) },
+        tally: Tally { events: 50, first: Some(seen(10)), last: Some(seen(100)) },
     };
     Logs(vec![read(LogSource::Storage, Some(ACCOUNT)), read(LogSource::Activity, None)])
 }
@@ -210,7 +210,7 @@ fn a_data_role_used_for_the_workspaces_own_storage_alone_is_no_other_job() {
     let role = held(BLOB_CONTRIBUTOR, None, None);
     let own = Use { own_root: true, ..done(OpClass::BlobWrite, Some("logs")) };
 
-    assert_eq!(verdict(&role, WORKSPACE, &[own.clone()]).1, Because::Used);
+    assert_eq!(verdict(&role, WORKSPACE, std::slice::from_ref(&own)).1, Because::Used);
     assert_eq!(verdict(&role, WORKSPACE, &[own, done(OpClass::BlobRead, Some("raw"))]).1, Because::OthersJob);
 }
 
@@ -222,7 +222,7 @@ fn a_role_of_the_workspace_shrinks_to_the_group_in_which_it_was_used() {
         op_class: Some(OpClass::ComputeManage),
         operation: "microsoft.compute/virtualmachines/write".to_owned(),
         target_group: Some("/subscriptions/s/resourcegroups/managed".to_owned()),
-        tally: Tally { events: 1, first: seen(20), last: seen(20) },
+        tally: Tally { events: 1, first: Some(seen(20)), last: Some(seen(20)) },
         ..Use::default()
     };
 

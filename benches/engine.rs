@@ -188,6 +188,7 @@ fn analyse(loaded: Loaded, library: &Library, runtime: &tokio::runtime::Runtime)
         rules: library.select(&Selection::default()).unwrap(),
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
+        matrix: false,
         memory_limit_bytes: 12 << 30,
         threads: 2,
     };

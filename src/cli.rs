@@ -8,6 +8,7 @@ pub mod args;
 mod engine;
 pub mod generate;
 pub mod identities;
+pub mod matrix;
 pub mod output;
 pub mod progress;
 pub mod rules;
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
     match &cli.command {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
+        Command::Matrix(args) => matrix::run(args, terminal, style, now),
         Command::Generate(args) => generate::run(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }

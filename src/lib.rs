@@ -16,6 +16,7 @@
 //! * [`rule`]: loads, checks and runs the files under `queries/`
 //! * [`finding`]: folds evidence into findings, applies exceptions
 //! * [`report`]: one output format a file
+//! * [`matrix`]: what the two identities should do, did, and may do
 //! * [`pipeline`]: joins all of it, and counts
 //! * [`generate`](mod@generate): writes made-up tenants, and uses nothing of the above
 //! * [`cli`]: one subcommand a file
@@ -33,6 +34,7 @@ pub mod identity;
 pub mod ip;
 pub mod json;
 pub mod lake;
+pub mod matrix;
 pub mod pipeline;
 pub mod report;
 pub mod rule;

@@ -16,7 +16,7 @@ pub mod rules;
 pub mod values;
 
 pub use rules::{DocsArgs, ExplainArgs, ExplainFormat, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs};
-use values::{OutputTarget, format_parser, profile_parser, severity_parser};
+use values::{MatrixTarget, OutputTarget, format_parser, profile_parser, severity_parser};
 
 /// Finds Azure Databricks identities doing each other's job, from exported Azure logs.
 #[derive(Debug, Parser)]
@@ -51,6 +51,9 @@ pub enum Command {
     /// List every principal: its stream, its kind, why, and what it did
     #[command(after_long_help = IDENTITIES_EXAMPLES)]
     Identities(Box<IdentitiesArgs>),
+    /// Show what the two identities of each workspace should do, did, and may do
+    #[command(after_long_help = MATRIX_EXAMPLES)]
+    Matrix(Box<MatrixArgs>),
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
@@ -76,6 +79,13 @@ const IDENTITIES_EXAMPLES: &str = "\
 Examples:
   airside identities exports/
   airside identities exports/ --inventory connectors.json --format csv > identities.csv";
+
+const MATRIX_EXAMPLES: &str = "\
+Examples:
+  airside matrix exports/
+      What each identity should do and did, and which of its roles it did not need
+  airside matrix exports/ --inventory role-assignments.json --since 90d --output markdown=matrix.md
+      For a review of access rights: roles that the logs do not tell of, over three months";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -222,6 +232,38 @@ pub struct IdentitiesArgs {
     /// Format of standard output; `table` on a terminal, `ndjson` otherwise, unless given
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<ListFormat>,
+}
+
+/// Flags of `matrix`.
+#[derive(Debug, Clone, Args)]
+pub struct MatrixArgs {
+    /// Flags of all that read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// Format of standard output; `table` on a terminal, `json` otherwise, unless given
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<MatrixFormat>,
+
+    /// Write to a file as well, such as markdown=matrix.md; repeatable
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = values::matrix_target)]
+    pub output: Vec<MatrixTarget>,
+}
+
+/// Formats of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MatrixFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+    /// For wikis and reviews.
+    Markdown,
+}
+
+impl MatrixFormat {
+    /// The words of the formats.
+    pub const WORDS: [&'static str; 3] = ["table", "json", "markdown"];
 }
 
 /// Formats of the list of identities.

@@ -17,6 +17,7 @@ use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
+use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Baseline, Cancel, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
 use crate::report::escape::Escaped;
@@ -39,6 +40,8 @@ pub(super) struct Request {
     pub(super) rules: Option<RuleSelection>,
     /// The file that keeps what earlier runs saw.
     pub(super) baseline: Option<PathBuf>,
+    /// Whether the matrix of the two identities is asked for.
+    pub(super) matrix: bool,
 }
 
 /// What a run gives.
@@ -50,6 +53,8 @@ pub(super) struct Scan {
     pub(super) coverage: Coverage,
     /// Every principal, where no rules were asked for.
     pub(super) identities: Vec<IdentityRow>,
+    /// The matrix of the two identities, where asked for.
+    pub(super) matrix: Option<Matrix>,
     /// Ids of the rules that are experimental: their findings do not count for `--fail-on`.
     pub(super) experimental: BTreeSet<String>,
     /// The baseline after this run, where one is kept.
@@ -106,9 +111,9 @@ pub(super) fn execute(
     let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
     let ran = run(request, listing, (rules, exceptions, lists), &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
-    let Analysis { findings, coverage, identities, baseline, rejected } = ran?;
+    let Analysis { findings, coverage, identities, matrix, baseline, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
-    Ok(Scan { findings, coverage, identities, experimental, baseline })
+    Ok(Scan { findings, coverage, identities, matrix, experimental, baseline })
 }
 
 /// How much of the machine to use.
@@ -143,6 +148,7 @@ fn run(
         lists: vec![("allowed_ip", lists.allowed_ip)],
         baseline: lists.baseline,
         identities: request.rules.is_none(),
+        matrix: request.matrix,
         rules,
         exceptions,
         memory_limit_bytes: machine.memory_bytes,

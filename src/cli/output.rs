@@ -257,19 +257,28 @@ impl Outputs {
     /// [`RunError::Usage`] as [`OutputFile::create`], and where two of them, or one of them and an
     /// input, are the same file.
     pub fn open(read: &ReadArgs, reports: &[OutputTarget]) -> Result<Self, RunError> {
+        let (outputs, reports) = Self::open_with(read, reports)?;
+        Ok(Self { reports, ..outputs })
+    }
+
+    /// Opens all files, before any work, those of reports in formats of a command's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outputs::open`].
+    pub fn open_with<F: Copy>(
+        read: &ReadArgs,
+        reports: &[OutputTarget<F>],
+    ) -> Result<(Self, Vec<(F, OutputFile)>), RunError> {
         let paths = reports.iter().map(|report| &report.path).chain(&read.coverage).chain(&read.quarantine);
         refuse_shared(paths, read)?;
         let overwrite = if read.force { Overwrite::Allow } else { Overwrite::Refuse };
         let open = |path: &PathBuf| OutputFile::create(path, overwrite);
-        Ok(Self {
-            reports: reports
-                .iter()
-                .map(|report| Ok((report.format, open(&report.path)?)))
-                .collect::<Result<_, RunError>>()?,
-            coverage: read.coverage.as_ref().map(open).transpose()?,
-            quarantine: read.quarantine.as_ref().map(open).transpose()?,
-            baseline: None,
-        })
+        let reports = reports.iter().map(|report| Ok((report.format, open(&report.path)?)));
+        let reports = reports.collect::<Result<_, RunError>>()?;
+        let coverage = read.coverage.as_ref().map(open).transpose()?;
+        let quarantine = read.quarantine.as_ref().map(open).transpose()?;
+        Ok((Self { reports: Vec::new(), coverage, quarantine, baseline: None }, reports))
     }
 
     /// Opens the file of the baseline. It is there to be brought up to date: what it says was read

@@ -17,8 +17,12 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
-    let request =
-        Request { read: args.read.options(now)?, rules: Some(args.selection()?), baseline: args.baseline.clone() };
+    let request = Request {
+        read: args.read.options(now)?,
+        rules: Some(args.selection()?),
+        matrix: false,
+        baseline: args.baseline.clone(),
+    };
     let format = format(args.format, terminal)?;
     let listing = list(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &args.output)?;

@@ -16,6 +16,7 @@ use crate::finding::Finding;
 use crate::finding::exceptions::Exceptions;
 use crate::finding::fold::{self, Folder, Identities};
 use crate::lake::Streams;
+use crate::matrix::{self, Matrix};
 use crate::report::IdentityRow;
 use crate::rule::Rule;
 use crate::rule::params;
@@ -39,6 +40,8 @@ pub struct Analysis {
     pub coverage: Coverage,
     /// Every principal, where asked for.
     pub identities: Vec<IdentityRow>,
+    /// What the two identities should do and did, where asked for.
+    pub matrix: Option<Matrix>,
     /// The baseline after this run, where one was given.
     pub baseline: Option<Baseline>,
     /// The first rejected records.
@@ -58,6 +61,8 @@ pub struct Questions<'q> {
     pub baseline: Option<Baseline>,
     /// Whether to list the identities.
     pub identities: bool,
+    /// Whether to make the matrix of the two identities.
+    pub matrix: bool,
     /// Memory for the whole run, in bytes.
     pub memory_limit_bytes: usize,
     /// Threads for queries.
@@ -119,6 +124,7 @@ pub async fn analyse(
         mut lists,
         baseline,
         identities: wants_identities,
+        matrix: wants_matrix,
         memory_limit_bytes,
         threads,
     } = questions;
@@ -146,13 +152,17 @@ pub async fn analyse(
     }
     fold::sort(&mut findings);
     coverage.exceptions = exceptions.coverage();
-    let identities =
-        if wants_identities { interruptible(cancel, identities::rows(&ctx, &classifier)).await? } else { Vec::new() };
+    let identities = if wants_identities || wants_matrix {
+        interruptible(cancel, identities::rows(&ctx, &classifier)).await?
+    } else {
+        Vec::new()
+    };
+    let matrix = if wants_matrix { Some(interruptible(cancel, matrix::build(&ctx, &identities)).await?) } else { None };
     let baseline = match baseline {
         Some(baseline) => Some(interruptible(cancel, baseline.with_events(&ctx)).await?),
         None => None,
     };
-    Ok(Analysis { findings, coverage, identities, baseline, rejected })
+    Ok(Analysis { findings, coverage, identities, matrix, baseline, rejected })
 }
 
 async fn fold_rule(ctx: &SessionContext, rule: &Rule, folder: &mut Folder<'_>) -> Result<(), RunError> {

@@ -251,6 +251,7 @@ fn events_that_go_to_disk_give_the_same_findings() {
         rules: library.select(&airside::rule::load::Selection::default()).unwrap(),
         exceptions: airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
+        matrix: false,
         memory_limit_bytes: 256 << 20,
         threads: 2,
     };

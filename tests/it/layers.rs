@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "rule",
     "finding",
     "report",
+    "matrix",
     "pipeline",
     "generate",
     "rule::case",

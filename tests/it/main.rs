@@ -14,6 +14,7 @@ mod formats;
 mod forms;
 mod generated;
 mod layers;
+mod matrix;
 mod real_logs;
 mod render;
 mod rule_library;

@@ -66,6 +66,7 @@ pub(crate) fn scan(path: &Path, options: &ReadOptions) -> Analysis {
         rules: library.select(&Selection::default()).unwrap(),
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: true,
+        matrix: true,
         memory_limit_bytes: options.memory_limit_bytes,
         threads: options.threads,
     };

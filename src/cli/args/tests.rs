@@ -49,7 +49,7 @@ fn unknown_values_are_answered_with_the_valid_ones() {
 
 #[test]
 fn every_subcommand_shows_examples_or_has_few_flags() {
-    for name in ["scan", "identities"] {
+    for name in ["scan", "identities", "matrix"] {
         let mut command = Cli::command();
         let help = command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::cli::args::MatrixFormat;
 use crate::event::vocabulary::{LogSource, Word as _};
 use crate::report::{DIRECTIONS, OutputFormat, SEVERITIES, direction_word, profile_word, severity_word};
 use crate::rule::{Direction, Profile, Severity};
@@ -33,12 +35,15 @@ const PROFILES: [Profile; 3] = [Profile::Core, Profile::Hunting, Profile::Postur
 
 /// A format and the file to write it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputTarget {
+pub struct OutputTarget<F = OutputFormat> {
     /// The format.
-    pub format: OutputFormat,
+    pub format: F,
     /// The file.
     pub path: PathBuf,
 }
+
+/// A format of the matrix and the file to write it to.
+pub type MatrixTarget = OutputTarget<MatrixFormat>;
 
 /// Reads a size in bytes: a whole number and a unit, `512MiB`, `2G`, `800 MB`.
 ///
@@ -77,12 +82,25 @@ pub fn memory_limit(text: &str) -> Result<u64, String> {
 ///
 /// A message that says what would be right, with the formats.
 pub fn output_target(text: &str) -> Result<OutputTarget, String> {
-    let formats = || OutputFormat::ALL.iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
+    let words: Vec<&str> = OutputFormat::ALL.iter().map(|format| format.as_str()).collect();
+    target(text, &words, OutputFormat::from_word)
+}
+
+/// Reads `FORMAT=FILE` of the matrix.
+///
+/// # Errors
+///
+/// As [`output_target`].
+pub fn matrix_target(text: &str) -> Result<MatrixTarget, String> {
+    target(text, &MatrixFormat::WORDS, |word| MatrixFormat::from_str(word, false).ok())
+}
+
+fn target<F>(text: &str, words: &[&str], from_word: fn(&str) -> Option<F>) -> Result<OutputTarget<F>, String> {
     let Some((word, file)) = text.split_once('=') else {
-        return Err(format!("not FORMAT=FILE, with one of the formats {}", formats()));
+        return Err(format!("not FORMAT=FILE, with one of the formats {}", words.join(", ")));
     };
-    let Some(format) = OutputFormat::from_word(word) else {
-        return Err(format!("no such format; there are {}", formats()));
+    let Some(format) = from_word(word) else {
+        return Err(format!("no such format; there are {}", words.join(", ")));
     };
     match file {
         "" => Err(format!("no file after {word}=")),
@@ -179,5 +197,10 @@ mod tests {
         assert!(output_target("json").is_err());
         assert!(output_target("json=").is_err());
         assert!(output_target("json=-").is_err());
+        assert_eq!(
+            matrix_target("markdown=m.md"),
+            Ok(MatrixTarget { format: MatrixFormat::Markdown, path: PathBuf::from("m.md") })
+        );
+        assert_eq!(matrix_target("csv=a"), Err("no such format; there are table, json, markdown".to_owned()));
     }
 }

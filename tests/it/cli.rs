@@ -230,7 +230,7 @@ fn the_same_input_gives_the_same_bytes_whatever_the_number_of_threads() {
 }
 
 #[test]
-fn events_that_go_to_disk_give_the_same_findings() {
+fn events_that_go_to_disk_give_the_same_findings_and_matrix() {
     let in_memory = airside(&["scan", "sample-logs/tenant", "--format", "ndjson"]);
     // The smallest limit is far above the tenant's size: the budget is set through the library.
     let options = airside::pipeline::ReadOptions { memory_limit_bytes: 64 << 10, ..Default::default() };
@@ -251,7 +251,7 @@ fn events_that_go_to_disk_give_the_same_findings() {
         rules: library.select(&airside::rule::load::Selection::default()).unwrap(),
         exceptions: airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
-        matrix: false,
+        matrix: true,
         memory_limit_bytes: 256 << 20,
         threads: 2,
     };
@@ -273,6 +273,11 @@ fn events_that_go_to_disk_give_the_same_findings() {
         assert_eq!(got, expected);
     }
     assert_eq!(got.len(), expected.len());
+    let matrix = airside(&["matrix", "sample-logs/tenant", "--format", "json"]);
+    let expected: Value = serde_json::from_str(&stdout(&matrix)).unwrap();
+    let got: Value = serde_json::from_str(&serde_json::to_string(&analysis.matrix.unwrap()).unwrap()).unwrap();
+    assert_eq!(got["workspaces"], expected["workspaces"]);
+    assert_eq!(got["sources"], expected["sources"]);
 }
 
 #[test]

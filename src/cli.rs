@@ -41,7 +41,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
         Command::Generate(args) => generate::run(args),
-        Command::Rules(command) => rules::run(command, terminal, style),
+        Command::Rules(command) => rules::run(command, terminal, style, now),
     }
 }
 

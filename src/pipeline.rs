@@ -18,7 +18,7 @@ use crate::lake::Streams;
 use crate::source::Listing;
 use crate::time::UtcMicros;
 
-pub use analyse::{Analysis, Questions, analyse};
+pub use analyse::{Analysis, Opened, Questions, analyse, open};
 pub use baseline::Baseline;
 pub use quarantine::{Quarantine, Quarantined};
 

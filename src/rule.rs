@@ -2,10 +2,13 @@
 
 pub mod case;
 pub mod check;
+pub mod explain;
 pub mod front_matter;
 pub mod load;
+pub mod matrix;
 pub mod params;
 pub mod run;
+pub mod technique;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -12,8 +12,10 @@ use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
 pub mod generate;
+pub mod rules;
 pub mod values;
 
+pub use rules::{DocsArgs, ExplainArgs, ExplainFormat, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs};
 use values::{OutputTarget, format_parser, profile_parser, severity_parser};
 
 /// Finds Azure Databricks identities doing each other's job, from exported Azure logs.
@@ -52,7 +54,7 @@ pub enum Command {
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
-    /// List, show, check and test rules
+    /// List, show, check, test and explain rules, write new ones and their catalogue
     #[command(subcommand)]
     Rules(RulesCommand),
 }
@@ -233,52 +235,6 @@ pub enum ListFormat {
     Ndjson,
     /// For spreadsheets.
     Csv,
-}
-
-/// Formats of the list of rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RulesFormat {
-    /// For people.
-    Table,
-    /// One document.
-    Json,
-    /// One rule a line.
-    Ndjson,
-}
-
-/// Subcommands of `rules`.
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// List the rules
-    List {
-        /// Folder of rules to add to the shipped ones; repeatable
-        #[arg(long, value_name = "DIR")]
-        rules: Vec<PathBuf>,
-        /// Format; `table` on a terminal, `ndjson` otherwise, unless given
-        #[arg(long, value_name = "FORMAT", value_enum)]
-        format: Option<RulesFormat>,
-    },
-    /// Show one rule: what it finds, why it matters, its SQL
-    Show {
-        /// Its id or one of its other names
-        #[arg(value_name = "ID")]
-        id: String,
-        /// Folder of rules to add to the shipped ones; repeatable
-        #[arg(long, value_name = "DIR")]
-        rules: Vec<PathBuf>,
-    },
-    /// Check rules without reading data
-    Check {
-        /// Rule files or folders of rules; the shipped rules unless given
-        #[arg(value_name = "PATH")]
-        paths: Vec<PathBuf>,
-    },
-    /// Run the cases beside the rules
-    Test {
-        /// Rule files or folders of rules; the shipped rules unless given
-        #[arg(value_name = "PATH")]
-        paths: Vec<PathBuf>,
-    },
 }
 
 /// What to read and within which bounds, checked.

@@ -151,12 +151,13 @@ fn run(
     runtime.block_on(pipeline::analyse(loaded, questions, progress, cancel))
 }
 
-fn available_threads() -> usize {
+/// Threads that the machine has.
+pub(super) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// What was asked for, else half of the machine's memory.
-fn memory_limit(read: &ReadOptions) -> usize {
+pub(super) fn memory_limit(read: &ReadOptions) -> usize {
     let bytes = read.memory_limit.unwrap_or_else(|| machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2);
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
@@ -180,7 +181,8 @@ fn baseline(path: &Path) -> Result<Baseline, RunError> {
     }
 }
 
-fn config(path: Option<&Path>) -> Result<Config, RunError> {
+/// The configuration of the file that is named, or an empty one.
+pub(super) fn config(path: Option<&Path>) -> Result<Config, RunError> {
     let Some(path) = path else { return Ok(Config::default()) };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path);
@@ -206,7 +208,7 @@ fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
 }
 
 /// Asks the run to end when a signal says so. A second signal ends it at once.
-fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<(), RunError> {
+pub(super) fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<(), RunError> {
     let _context = runtime.enter();
     for (kind, code) in
         [(SignalKind::interrupt(), ExitCode::Interrupted), (SignalKind::terminate(), ExitCode::Terminated)]
@@ -233,7 +235,7 @@ fn exit_now(code: ExitCode) {
 }
 
 /// Names the first rejected records on standard error, and says where the others are.
-fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: bool) {
+pub(super) fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: bool) {
     let mut err = io::stderr().lock();
     let mut say = |line: String| writeln!(err, "{line}").unwrap_or_default();
     for record in rejected.iter().take(REJECTED_SHOWN) {

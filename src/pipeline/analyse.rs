@@ -1,8 +1,10 @@
 //! Over what was read: the session with its tables, the rules, their findings, the identities.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use super::baseline::Baseline;
@@ -62,6 +64,43 @@ pub struct Questions<'q> {
     pub threads: usize,
 }
 
+/// A session with every table over what was read.
+pub struct Opened {
+    /// The session. Events that lie in files are read from there: what was read must live on.
+    pub ctx: SessionContext,
+    /// Names of the side tables that have rows.
+    pub filled: BTreeSet<String>,
+    /// The identities by object id.
+    pub known: Identities,
+}
+
+/// Opens what was read as tables, with the side tables that the user gives.
+///
+/// # Errors
+///
+/// [`RunError::Internal`].
+pub async fn open(
+    loaded: &Loaded,
+    exceptions: &Exceptions,
+    lists: Vec<(&'static str, RecordBatch)>,
+    memory_limit_bytes: usize,
+    threads: usize,
+) -> Result<Opened, RunError> {
+    let ctx =
+        session::build(&SessionOptions { memory_bytes: memory_limit_bytes / QUERY_SHARE, threads, temp_dir: None })?;
+    tables::register_events(&ctx, stream_tables(&loaded.streams)).await?;
+    let side_tables = loaded.classifier.side_tables();
+    let side_tables = side_tables.map_err(|error| RunError::internal("cannot list the identities", error))?;
+    let known = side_tables.iter().filter(|(name, _)| *name == "identities").map(|(_, batch)| batch.clone());
+    let known = Identities::read(&known.collect::<Vec<_>>())?;
+    let mut given = side_tables;
+    given.extend(lists);
+    given.push(("coverage", tables::coverage_table(&loaded.coverage.sources)?));
+    given.push(("expected", exceptions.table()?));
+    let filled = tables::register_side_tables(&ctx, given)?;
+    Ok(Opened { ctx, filled, known })
+}
+
 /// Runs the rules over what was read.
 ///
 /// # Errors
@@ -74,24 +113,20 @@ pub async fn analyse(
     watch: &dyn Watch,
     cancel: &Cancel,
 ) -> Result<Analysis, RunError> {
-    let Loaded { streams, classifier, mut coverage, rejected } = loaded;
-    let Questions { rules, mut exceptions, lists, baseline, identities: wants_identities, memory_limit_bytes, threads } =
-        questions;
-    let ctx =
-        session::build(&SessionOptions { memory_bytes: memory_limit_bytes / QUERY_SHARE, threads, temp_dir: None })?;
-    tables::register_events(&ctx, stream_tables(&streams)).await?;
-    let side_tables = classifier.side_tables();
-    let side_tables = side_tables.map_err(|error| RunError::internal("cannot list the identities", error))?;
-    let known = side_tables.iter().filter(|(name, _)| *name == "identities").map(|(_, batch)| batch.clone());
-    let known = Identities::read(&known.collect::<Vec<_>>())?;
-    let mut given = side_tables;
-    given.extend(lists);
+    let Questions {
+        rules,
+        mut exceptions,
+        mut lists,
+        baseline,
+        identities: wants_identities,
+        memory_limit_bytes,
+        threads,
+    } = questions;
     if let Some(baseline) = &baseline {
-        given.push(("baseline", baseline.table()?));
+        lists.push(("baseline", baseline.table()?));
     }
-    given.push(("coverage", tables::coverage_table(&coverage.sources)?));
-    given.push(("expected", exceptions.table()?));
-    let filled = tables::register_side_tables(&ctx, given)?;
+    let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, threads).await?;
+    let Loaded { streams: _streams, classifier, mut coverage, rejected } = loaded;
 
     let mut findings = Vec::new();
     for rule in rules {
@@ -120,11 +155,7 @@ pub async fn analyse(
     Ok(Analysis { findings, coverage, identities, baseline, rejected })
 }
 
-async fn fold_rule(
-    ctx: &datafusion::prelude::SessionContext,
-    rule: &Rule,
-    folder: &mut Folder<'_>,
-) -> Result<(), RunError> {
+async fn fold_rule(ctx: &SessionContext, rule: &Rule, folder: &mut Folder<'_>) -> Result<(), RunError> {
     let mut evidence = run::stream(ctx, rule, &params::values(rule)).await?;
     while let Some(batch) = evidence.try_next().await.map_err(|error| run::failed(rule, error))? {
         folder.push(&batch)?;

@@ -57,8 +57,35 @@ pub struct Outcome {
     pub expects_findings: bool,
     /// Whether its records are made up.
     pub is_synthetic: bool,
-    /// What differs; `None` where nothing does.
-    pub failure: Option<String>,
+    /// What differs, in the order of the findings; empty where the case passed.
+    pub differences: Vec<Difference>,
+}
+
+/// Something that a case expects and that is not so. Values are JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Number of the finding, from 1.
+    pub finding: usize,
+    /// The field; `None` where the whole finding is missing, or is one too many.
+    pub field: Option<String>,
+    /// What the case says.
+    pub expected: String,
+    /// What the rule gave.
+    pub found: String,
+}
+
+impl Difference {
+    /// Which finding, and which field of it.
+    pub fn place(&self) -> String {
+        let field = self.field.as_ref().map_or_else(String::new, |field| format!(": {field}"));
+        format!("finding {}{field}", self.finding)
+    }
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.place(), self.expected, self.found)
+    }
 }
 
 /// Runs all cases of a rule. A rule without cases gives none.
@@ -81,7 +108,7 @@ pub async fn run(rule: &Rule) -> Result<Vec<Outcome>, RunError> {
             case: case.name.clone(),
             expects_findings: !case.findings.is_empty(),
             is_synthetic: case.is_synthetic,
-            failure: difference(&case.findings, &findings),
+            differences: differences(&case.findings, &findings),
         });
     }
     Ok(outcomes)
@@ -124,31 +151,58 @@ fn read(folder: &Path) -> Result<pipeline::Loaded, RunError> {
     pipeline::read(listing, &options, &mut Quarantine::new(None), &Unwatched, &Cancel::default())
 }
 
-/// What of the expected findings is not so; `None` where everything is.
-fn difference(expected: &[serde_json::Map<String, serde_json::Value>], found: &[Finding]) -> Option<String> {
-    let found: Vec<serde_json::Value> =
-        found.iter().map(|finding| serde_json::to_value(finding).unwrap_or_default()).collect();
-    if expected.len() != found.len() {
-        let seen: Vec<String> = found
-            .iter()
-            .map(|finding| {
-                let field = |name: &str| finding.get(name).map_or_else(String::new, ToString::to_string);
-                format!("{} {} {} x{}", field("severity"), field("principal_id"), field("target_id"), field("events"))
-            })
-            .collect();
-        return Some(format!("expected {} findings, found {}: {}", expected.len(), found.len(), seen.join("; ")));
-    }
-    for (number, (expected, found)) in expected.iter().zip(&found).enumerate() {
-        for (field, value) in expected {
-            let Some(got) = found.get(field) else {
-                return Some(format!("finding {}: findings have no field {field}", number + 1));
-            };
-            if !same(value, got) {
-                return Some(format!("finding {}: {field} is {got}, expected {value}", number + 1));
+/// A finding's fields as JSON.
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+/// The fields by which people tell findings apart.
+const SHOWN: [&str; 4] = ["severity", "principal_id", "target_id", "events"];
+
+/// What stands for a finding that is not there.
+const NO_FINDING: &str = "no finding";
+
+/// What of the expected findings is not so. Findings are compared one by one in their order.
+fn differences(expected: &[Fields], found: &[Finding]) -> Vec<Difference> {
+    let found: Vec<Fields> = found.iter().map(fields).collect();
+    let mut differences = Vec::new();
+    for at in 0..expected.len().max(found.len()) {
+        let whole = |expected: String, found: String| Difference { finding: at + 1, field: None, expected, found };
+        match (expected.get(at), found.get(at)) {
+            (Some(expected), Some(found)) => differences.extend(field_differences(at + 1, expected, found)),
+            (Some(expected), None) => {
+                let expected = serde_json::Value::Object(expected.clone()).to_string();
+                differences.push(whole(expected, NO_FINDING.to_owned()));
             }
+            (None, Some(found)) => {
+                let shown: Fields =
+                    SHOWN.iter().filter_map(|name| Some(((*name).to_owned(), found.get(*name)?.clone()))).collect();
+                let shown = serde_json::Value::Object(shown).to_string();
+                differences.push(whole(NO_FINDING.to_owned(), shown));
+            }
+            (None, None) => {}
         }
     }
-    None
+    differences
+}
+
+fn fields(finding: &Finding) -> Fields {
+    match serde_json::to_value(finding) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => Fields::new(),
+    }
+}
+
+fn field_differences(finding: usize, expected: &Fields, found: &Fields) -> Vec<Difference> {
+    let differs = |(field, value): (&String, &serde_json::Value)| {
+        let got = found.get(field);
+        let is_same = got.is_some_and(|got| same(value, got));
+        (!is_same).then(|| Difference {
+            finding,
+            field: Some(field.clone()),
+            expected: value.to_string(),
+            found: got.map_or_else(|| "no such field".to_owned(), ToString::to_string),
+        })
+    };
+    expected.iter().filter_map(differs).collect()
 }
 
 /// Equal, numbers by value: TOML and JSON write the same number in different ways.
@@ -156,5 +210,35 @@ fn same(expected: &serde_json::Value, got: &serde_json::Value) -> bool {
     match (expected.as_f64(), got.as_f64()) {
         (Some(expected), Some(got)) => (expected - got).abs() < 1e-6,
         _ => expected == got,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn what_differs_is_named_by_finding_and_field() {
+        let found = [samples::finding()];
+        let expected = |text: &str| -> Vec<Fields> { serde_json::from_str(text).unwrap() };
+        let first = fields(&found[0]);
+        let right = format!(r#"[{{"events":{},"severity":{}}}]"#, first["events"], first["severity"]);
+
+        let none = differences(&expected(&right), &found);
+        let wrong = differences(&expected(r#"[{"events":0,"colour":"red"}, {"events":1}]"#), &found);
+        let too_many = differences(&[], &found);
+
+        assert_eq!(none, []);
+        let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            wrong,
+            [
+                "finding 1: colour: expected \"red\", found no such field".to_owned(),
+                format!("finding 1: events: expected 0, found {}", first["events"]),
+                "finding 2: expected {\"events\":1}, found no finding".to_owned(),
+            ]
+        );
+        assert_eq!((too_many.len(), too_many[0].expected.as_str()), (1, "no finding"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::value::Datetime;
 
 use crate::event::vocabulary::{LogSource, Word as _};
-use crate::rule::{Head, Problem, Rule, Settings, did_you_mean, params};
+use crate::rule::{Head, Problem, Rule, Settings, did_you_mean, params, technique};
 use crate::sql::tables;
 
 /// What a line of the head begins with.
@@ -115,7 +115,8 @@ fn check_names(head: &Head, problems: &mut Problems<'_>) {
     }
 }
 
-fn is_kebab_case(id: &str) -> bool {
+/// Whether this is lower-case words joined by `-`.
+pub(crate) fn is_kebab_case(id: &str) -> bool {
     let is_word =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     id.starts_with(|c: char| c.is_ascii_lowercase()) && id.split('-').all(is_word)
@@ -156,8 +157,11 @@ fn check_lists(head: &Head, problems: &mut Problems<'_>) {
     if head.sources.is_empty() && head.any_sources.is_empty() && head.needs.is_empty() {
         problems.at(1, "the head says in none of sources, any_sources and needs what the rule cannot do without");
     }
-    for technique in head.attack.iter().filter(|technique| !is_technique(technique)) {
-        problems.key("attack", format!("'{technique}' is no ATT&CK technique, like T1530 or T1555.006"));
+    for technique in head.attack.iter().filter(|technique| !technique::is_entry(technique)) {
+        problems.key(
+            "attack",
+            format!("'{technique}' is no ATT&CK technique, like T1530 or T1555.006, nor two of them with '|' between"),
+        );
     }
     if head.group_by.is_empty() {
         problems.key("group_by", "group_by names at least one column");
@@ -167,13 +171,6 @@ fn check_lists(head: &Head, problems: &mut Problems<'_>) {
             problems.key("references", format!("the reference '{reference}' is no URL"));
         }
     }
-}
-
-fn is_technique(text: &str) -> bool {
-    let is_number = |digits: &str, count: usize| digits.len() == count && digits.bytes().all(|b| b.is_ascii_digit());
-    let Some(text) = text.strip_prefix('T') else { return false };
-    let (technique, sub) = text.split_once('.').unwrap_or((text, "000"));
-    is_number(technique, 4) && is_number(sub, 3)
 }
 
 fn check_dates(head: &Head, problems: &mut Problems<'_>) {

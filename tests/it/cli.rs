@@ -14,7 +14,7 @@ use crate::support::{folder, root, skip};
 /// A record that no rule minds.
 const RECORD: &str = r#"{ "time": "2026-05-04T10:15:30.1234567Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG", "operationName": "MICROSOFT.RESOURCES/TAGS/WRITE", "category": "Administrative", "resultType": "Success", "resultSignature": "Succeeded.OK", "durationMs": "20", "callerIpAddress": "203.0.113.9", "correlationId": "99999999-8888-4777-8666-555555555555", "identity": {"claims":{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"ana@example.com"}}, "level": "Information", "properties": {} }"#;
 
-fn airside(args: &[&str]) -> Output {
+pub(crate) fn airside(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_airside"))
         .args(args)
         .current_dir(root())
@@ -24,15 +24,15 @@ fn airside(args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn coverage_of(output: &Output) -> Value {
     serde_json::from_str::<Value>(&stdout(output)).unwrap()["coverage"].clone()
 }
 
-fn path(path: &Path) -> &str {
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 

@@ -17,6 +17,7 @@ mod layers;
 mod real_logs;
 mod render;
 mod rule_library;
+mod rules_cli;
 mod support;
 mod tenant;
 mod uid;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::report::{OutputFormat, SEVERITIES, profile_word, severity_word};
-use crate::rule::{Profile, Severity};
+use crate::event::vocabulary::{LogSource, Word as _};
+use crate::report::{DIRECTIONS, OutputFormat, SEVERITIES, direction_word, profile_word, severity_word};
+use crate::rule::{Direction, Profile, Severity};
 
 /// Least memory that a run can be held to, in bytes (256 MB).
 pub const MIN_MEMORY_LIMIT: u64 = 256_000_000;
@@ -103,6 +104,18 @@ pub(super) fn profile_parser() -> impl TypedValueParser<Value = Profile> {
     let words = PROFILES.map(profile_word);
     PossibleValuesParser::new(words)
         .try_map(|word| PROFILES.into_iter().find(|profile| profile_word(*profile) == word).ok_or("no such profile"))
+}
+
+/// Parser of directions, which names them all in its errors.
+pub(super) fn direction_parser() -> impl TypedValueParser<Value = Direction> {
+    PossibleValuesParser::new(DIRECTIONS.map(direction_word)).try_map(|word| {
+        DIRECTIONS.into_iter().find(|direction| direction_word(*direction) == word).ok_or("no such direction")
+    })
+}
+
+/// Parser of sources, which names them all in its errors.
+pub(super) fn source_parser() -> impl TypedValueParser<Value = LogSource> {
+    PossibleValuesParser::new(LogSource::WORDS).try_map(|word| LogSource::from_word(&word).ok_or("no such source"))
 }
 
 /// Parser of output formats, which names them all in its errors.

@@ -1,6 +1,10 @@
+use super::list::{filtered, list};
+use super::show::show;
 use super::*;
+use crate::cli::args::ListFilter;
+use crate::event::vocabulary::LogSource;
 use crate::report::samples;
-use crate::rule::Settings;
+use crate::rule::{Direction, Profile, Settings, Severity};
 
 /// A rule that says little.
 fn rule(id: &str, title: &str) -> Rule {
@@ -32,6 +36,11 @@ fn rule(id: &str, title: &str) -> Rule {
     }
 }
 
+/// All rules, by id.
+fn all(library: &[Rule]) -> Vec<&Rule> {
+    filtered(library, &ListFilter::default()).unwrap()
+}
+
 fn text_of(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::new();
     write(&mut out);
@@ -42,7 +51,7 @@ fn text_of(write: impl FnOnce(&mut Vec<u8>)) -> String {
 fn the_list_is_sorted_by_id_and_aligned() {
     let library = [rule("b-rule", "Second"), rule("a", "First")];
 
-    let text = text_of(|out| list(&library, RulesFormat::Table, out, Style::default()).unwrap());
+    let text = text_of(|out| list(&all(&library), RulesFormat::Table, out, Style::default()).unwrap());
 
     assert_eq!(
         text,
@@ -55,8 +64,47 @@ b-rule  high           infra-doing-data  core     Second
 }
 
 #[test]
+fn every_flag_of_the_filter_must_apply_and_one_of_its_values_is_enough() {
+    let mut hunting = rule("b-rule", "Second");
+    hunting.head.profile = Profile::Hunting;
+    hunting.head.severity = Severity::Low;
+    hunting.head.any_sources = vec!["storage".to_owned()];
+    hunting.head.attack = vec!["T1562.008|T1685.002".to_owned()];
+    let library = [rule("a", "First"), hunting];
+    let ids = |filter: &ListFilter| -> Vec<&str> {
+        filtered(&library, filter).unwrap().iter().map(|rule| rule.head.id.as_str()).collect()
+    };
+    let all = ListFilter::default();
+    let techniques = |id: &str| ListFilter { technique: vec![id.to_owned()], ..all.clone() };
+    let sources = |sources: &[LogSource]| ListFilter { source: sources.to_vec(), ..all.clone() };
+
+    assert_eq!(ids(&ListFilter { severity: Some(Severity::Medium), ..all.clone() }), ["a"]);
+    assert_eq!(ids(&ListFilter { severity: Some(Severity::Low), ..all.clone() }), ["a", "b-rule"]);
+    assert_eq!(ids(&ListFilter { profile: vec![Profile::Hunting], ..all.clone() }), ["b-rule"]);
+    assert_eq!(ids(&ListFilter { direction: vec![Direction::Governance], ..all.clone() }), [] as [&str; 0]);
+    assert_eq!(ids(&sources(&[LogSource::Storage])), ["b-rule"]);
+    assert_eq!(ids(&sources(&[LogSource::KeyVault, LogSource::Sql])), ["a", "b-rule"]);
+    assert_eq!(ids(&techniques("t1685")), ["b-rule"]);
+    assert_eq!(ids(&ListFilter { profile: vec![Profile::Core], ..techniques("T1685.002") }), [] as [&str; 0]);
+}
+
+#[test]
+fn a_technique_of_no_rule_is_answered_with_those_there_are() {
+    let mut known = rule("a", "First");
+    known.head.attack = vec!["T1530".to_owned(), "T1562.008|T1685.002".to_owned()];
+    let filter = ListFilter { technique: vec!["T1531".to_owned()], ..ListFilter::default() };
+
+    let refused = filtered(&[known], &filter).unwrap_err();
+
+    assert_eq!(
+        refused.to_string(),
+        "no rule is for the technique 'T1531'; there are rules for T1530, T1562.008, T1685.002; did you mean 'T1530'?"
+    );
+}
+
+#[test]
 fn the_list_as_json_is_a_document_and_dates_are_text() {
-    let text = text_of(|out| list(&[rule("a", "First")], RulesFormat::Json, out, Style::default()).unwrap());
+    let text = text_of(|out| list(&[&rule("a", "First")], RulesFormat::Json, out, Style::default()).unwrap());
 
     assert_eq!(
         text,
@@ -120,26 +168,9 @@ fn a_rule_of_others_cannot_write_to_the_terminal() {
     hostile.sql = samples::HOSTILE.replace("\r\n", "\r");
     let library = [hostile];
 
-    samples::assert_harmless(&text_of(|out| list(&library, RulesFormat::Table, out, Style::default()).unwrap()));
-    samples::assert_harmless(&text_of(|out| list(&library, RulesFormat::Ndjson, out, Style::default()).unwrap()));
+    samples::assert_harmless(&text_of(|out| list(&all(&library), RulesFormat::Table, out, Style::default()).unwrap()));
+    samples::assert_harmless(&text_of(|out| list(&all(&library), RulesFormat::Ndjson, out, Style::default()).unwrap()));
     samples::assert_harmless(&text_of(|out| show(&library[0], out, Style::default()).unwrap()));
-}
-
-#[test]
-fn failed_cases_are_named_and_counted() {
-    let passed = CaseOutcome { rule: "a".to_owned(), case: "fires".to_owned(), failure: None };
-    let failed = CaseOutcome {
-        rule: "a".to_owned(),
-        case: "near miss".to_owned(),
-        failure: Some("expected nothing\nfound \u{1b}[31m".to_owned()),
-    };
-
-    let text = text_of(|out| write_cases(&[passed, failed], out, Style::default()).unwrap());
-
-    assert_eq!(
-        text,
-        "failed  a: near miss\n  expected nothing\n  found \\u{1b}[31m\n2 cases of 1 rules: 1 passed, 1 failed\n"
-    );
 }
 
 #[test]

@@ -100,6 +100,11 @@ impl Incidents {
         Some((plan.rule, plan.least_days()))
     }
 
+    /// The numbers in the catalogue of those to plant.
+    pub fn numbers(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|plan| plan.number)
+    }
+
     /// Ids of all rules that have a plan.
     pub fn names() -> impl Iterator<Item = &'static str> {
         plans().map(|plan| plan.rule)

@@ -59,11 +59,16 @@ pub(crate) fn runtime() -> Runtime {
 
 /// Reads and runs all core rules.
 pub(crate) fn scan(path: &Path, options: &ReadOptions) -> Analysis {
+    scan_for(path, options, &Selection::default())
+}
+
+/// Reads and runs these rules.
+pub(crate) fn scan_for(path: &Path, options: &ReadOptions, selection: &Selection) -> Analysis {
     let library = library();
     let questions = Questions {
         lists: Vec::new(),
         baseline: None,
-        rules: library.select(&Selection::default()).unwrap(),
+        rules: library.select(selection).unwrap(),
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: true,
         matrix: true,

@@ -2,6 +2,7 @@
 
 use super::{Form, SAS_LIFE, Writer};
 use crate::generate::event::{Access, Outcome, Request};
+use crate::generate::identities::Nature;
 use crate::generate::text::{MINUTE, put, put_escaped, time};
 
 /// Built-in role Storage Blob Data Contributor.
@@ -33,6 +34,8 @@ struct Asked {
     hash: String,
     object_id: String,
     app_id: String,
+    /// Of people only.
+    user: String,
     query: String,
 }
 
@@ -52,6 +55,7 @@ impl Writer<'_> {
             hash: hash.to_owned(),
             object_id: String::new(),
             app_id: String::new(),
+            user: String::new(),
             query: String::new(),
         };
         match &request.access {
@@ -62,6 +66,9 @@ impl Writer<'_> {
                 let mut asked = nobody("OAuth", "");
                 asked.object_id.clone_from(&who.id);
                 asked.app_id.clone_from(&who.app_id);
+                if who.nature == Nature::User {
+                    asked.user.clone_from(&who.name);
+                }
                 asked
             }
             Access::DelegationSas(who, hash) => {
@@ -121,7 +128,11 @@ impl Writer<'_> {
                 &[",\"requester\":{\"appId\":\"", &asked.app_id, "\",\"audience\":\"https://storage.azure.com/\","],
             );
             put(out, &["\"objectId\":\"", &asked.object_id, "\",\"tenantId\":\"", self.tenant]);
-            put(out, &["\",\"tokenIssuer\":\"https://sts.windows.net/", self.tenant, "/\"}"]);
+            put(out, &["\",\"tokenIssuer\":\"https://sts.windows.net/", self.tenant, "/\""]);
+            if !asked.user.is_empty() {
+                put(out, &[",\"upn\":\"", &asked.user, "\""]);
+            }
+            out.push('}');
         } else if !asked.object_id.is_empty() {
             put(out, &[",\"requester\":{\"objectId\":\"", &asked.object_id, "\",\"tenantId\":\"", self.tenant, "\"}"]);
         }
@@ -129,9 +140,10 @@ impl Writer<'_> {
     }
 
     fn granted(&mut self, request: &Request<'_>, asked: &Asked) -> String {
+        let kind = if asked.user.is_empty() { "ServicePrincipal" } else { "User" };
         let mut out = String::with_capacity(500);
         put(&mut out, &["[{\"action\":\"Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read\","]);
-        put(&mut out, &["\"principals\":[{\"id\":\"", &asked.object_id, "\",\"type\":\"ServicePrincipal\"}],"]);
+        put(&mut out, &["\"principals\":[{\"id\":\"", &asked.object_id, "\",\"type\":\"", kind, "\"}],"]);
         match request.outcome {
             Outcome::Done | Outcome::Created => {
                 put(&mut out, &["\"roleAssignmentId\":\"", &self.random.guid(), "\",\"roleDefinitionId\":\""]);
@@ -172,7 +184,17 @@ impl Writer<'_> {
         put(&mut out, &["\",\"SchemaVersion\":\"1.0\",\"OperationVersion\":\"2023-11-03\",\"AuthenticationHash\":\""]);
         put(&mut out, &[&asked.hash, "\",\"RequesterObjectId\":\"", &asked.object_id, "\",\"RequesterTenantId\":\""]);
         put(&mut out, &[if asked.object_id.is_empty() { "" } else { self.tenant }, "\",\"RequesterAppId\":\""]);
-        put(&mut out, &[&asked.app_id, "\",\"AuthorizationDetails\":", &details, ",\"UserAgentHeader\":\""]);
+        put(
+            &mut out,
+            &[
+                &asked.app_id,
+                "\",\"RequesterUpn\":\"",
+                &asked.user,
+                "\",\"AuthorizationDetails\":",
+                &details,
+                ",\"UserAgentHeader\":\"",
+            ],
+        );
         put(&mut out, &[request.agent, "\",\"ObjectKey\":\"/", &request.account.name]);
         put(&mut out, &[if request.path.is_empty() { "" } else { "/" }]);
         put_escaped(&mut out, &request.path);

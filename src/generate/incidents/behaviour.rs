@@ -1,9 +1,10 @@
 //! Where from, how often, in which order, and since when.
 
 use super::{Needs, Plan, Plot, Scene};
+use crate::generate::BEGINS;
 use crate::generate::event::{Access, Event, Outcome};
 use crate::generate::identities::{Principal, Reserve, Resource};
-use crate::generate::text::{MINUTE, SECOND};
+use crate::generate::text::{HOUR, MINUTE, SECOND};
 
 /// The plans of this theme.
 pub(super) const PLANS: &[Plan] = &[
@@ -83,11 +84,17 @@ fn outside_cluster<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     Some(Plot::of(&workspace.uami, &vault.id))
 }
 
-/// A delegation key for which Unity Catalog vended nothing.
+/// A delegation key for which Unity Catalog vended nothing: on the eve of the story, for among the
+/// work of a busy tenant there is always somebody for whom it vends.
 fn without_unity_catalog<'t>(scene: &mut Scene<'_, 't>) -> Option<Plot<'t>> {
     let who = &reserve(scene)?.quiet.identity;
-    let account = &scene.stage.tenant.workspaces.first()?.lake;
-    let request = scene.stage.a_request(scene.at, Access::Token(who), "GetUserDelegationKey", (account, ""));
+    let workspace = scene.stage.tenant.workspaces.first()?;
+    let account = &workspace.lake;
+    // The log is on, or its silence would say nothing.
+    let parameters = "{\"notebookId\":\"1\"}".to_owned();
+    scene.stage.action(BEGINS - 9 * HOUR, workspace, ("notebook", "attachNotebook"), parameters);
+    let at = BEGINS - 5 * HOUR + scene.at.rem_euclid(HOUR);
+    let request = scene.stage.a_request(at, Access::Token(who), "GetUserDelegationKey", (account, ""));
     scene.play(&Event::Request(request));
     Some(Plot::of(who, &account.id))
 }

@@ -41,6 +41,8 @@ async fn checked(mut parsed: Parsed) -> Result<Library, RunError> {
     let ctx = tables::empty_session().await?;
     for rule in parsed.library.rules() {
         parsed.problems.extend(check(&ctx, rule).await);
+        // Planning never waits: whoever gives up on it is heard here.
+        tokio::task::yield_now().await;
     }
     parsed.into_library().map_err(RunError::from)
 }

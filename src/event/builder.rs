@@ -29,6 +29,10 @@ pub const BATCH_ROWS: usize = 8192;
 /// Arrow's 32-bit offsets end at 2 GiB.
 const BATCH_TEXT_BYTES: usize = 64 << 20;
 
+/// Rows after which the length of their text is looked at: of the longest records allowed, fewer
+/// than this do not reach 2 GiB.
+const ROWS_BETWEEN_LOOKS: usize = 32;
+
 /// Where a record was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Address<'a> {
@@ -109,16 +113,16 @@ impl EventBuilder {
 
     /// Whether it is time to call [`EventBuilder::finish`].
     pub fn is_full(&self) -> bool {
-        self.rows >= BATCH_ROWS || self.text.iter().map(TextStore::plain_bytes).sum::<usize>() >= BATCH_TEXT_BYTES
+        self.rows >= BATCH_ROWS
+            || self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS)
+                && self.text.iter().map(TextStore::plain_bytes).sum::<usize>() >= BATCH_TEXT_BYTES
     }
 
     /// Adds one event. `raw` feeds the record's bytes to the hash of a record without identity.
     pub fn append(&mut self, row: &Row<'_>, address: &Address<'_>, raw: impl FnOnce(&mut blake3::Hasher)) {
         self.rows += 1;
-        for (store, column) in self.text.iter_mut().zip(TextColumn::ALL) {
-            // The one text column that is never null.
-            let absent = (*column == TextColumn::Operation).then_some("");
-            store.push(row.get(*column).or(absent));
+        for (store, text) in self.text.iter_mut().zip(row.texts()) {
+            store.push(text);
         }
         let folded = Folded {
             correlation_id: self.current(TextColumn::CorrelationId),
@@ -160,11 +164,11 @@ impl EventBuilder {
     ///
     /// An [`ArrowError`] where the columns do not fit the schema: a defect of ours.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        let mut built = std::mem::take(self);
+        self.rows = 0;
         let columns = schema::COLUMNS
             .iter()
             .filter(|column| column.stage == schema::Stage::Decoded)
-            .map(|column| built.column(column.name, column.column_type))
+            .map(|column| self.column(column.name, column.column_type))
             .collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema::decoded(), columns)
     }

@@ -6,20 +6,31 @@ use crate::event::schema::Fold;
 /// Appends the folded form of `raw` to `out`. `false`, and nothing appended, where the value
 /// folds to null.
 pub fn fold(kind: Fold, raw: &str, out: &mut String) -> bool {
+    trimmed(kind, raw).is_some_and(|raw| fold_trimmed(kind, raw, out))
+}
+
+/// The part of `raw` that its folded form depends on; `None` where it folds to null for certain.
+pub(super) fn trimmed(kind: Fold, raw: &str) -> Option<&str> {
     match kind {
-        Fold::Verbatim => out.push_str(raw),
-        Fold::NonEmpty => {
-            if raw.is_empty() {
-                return false;
-            }
-            out.push_str(raw);
-        }
-        Fold::Lower => push_lower(raw.trim(), out),
+        Fold::Verbatim => Some(raw),
+        Fold::NonEmpty => Some(raw).filter(|raw| !raw.is_empty()),
+        Fold::Lower => Some(raw.trim()),
+        Fold::Guid | Fold::ArmId => Some(raw.trim()).filter(|raw| !raw.is_empty()),
+        Fold::Ip => Some(without_port(raw.trim())).filter(|raw| !raw.is_empty()),
+    }
+}
+
+/// Whether what [`trimmed`] leaves is the folded form.
+pub(super) const fn is_as_written(kind: Fold) -> bool {
+    matches!(kind, Fold::Verbatim | Fold::NonEmpty)
+}
+
+/// [`fold`] for what [`trimmed`] leaves.
+pub(super) fn fold_trimmed(kind: Fold, raw: &str, out: &mut String) -> bool {
+    match kind {
+        Fold::Verbatim | Fold::NonEmpty => out.push_str(raw),
+        Fold::Lower | Fold::Ip => push_lower(raw, out),
         Fold::Guid => {
-            let raw = raw.trim();
-            if raw.is_empty() {
-                return false;
-            }
             if !arm::fold_guid(raw, out) {
                 push_lower(raw, out);
             }
@@ -28,13 +39,6 @@ pub fn fold(kind: Fold, raw: &str, out: &mut String) -> bool {
             let before = out.len();
             arm::fold_arm_id(raw, out);
             return out.len() > before;
-        }
-        Fold::Ip => {
-            let address = without_port(raw.trim());
-            if address.is_empty() {
-                return false;
-            }
-            push_lower(address, out);
         }
     }
     true

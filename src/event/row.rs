@@ -134,6 +134,14 @@ impl<'r> Row<'r> {
         }
     }
 
+    /// The raw values of all text columns, in the order of their codes.
+    pub fn texts(&self) -> impl Iterator<Item = Option<&'r str>> {
+        // The one text column that is never null.
+        let operation = self.get(TextColumn::Operation).unwrap_or("");
+        let is_operation = |at: usize| at == TextColumn::Operation as usize;
+        self.text.iter().enumerate().map(move |(at, text)| if is_operation(at) { Some(operation) } else { *text })
+    }
+
     /// The raw value of a text column.
     pub fn get(&self, column: TextColumn) -> Option<&'r str> {
         self.text.get(column as usize).copied().flatten()

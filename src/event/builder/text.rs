@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::dictionary;
-use crate::event::fold::fold;
+use crate::event::fold::{fold, fold_trimmed, is_as_written, trimmed};
 use crate::event::schema::{self, ColumnType, Fold, TextColumn};
 
 #[derive(Debug)]
@@ -82,8 +82,11 @@ impl Texts {
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        let offsets = std::mem::replace(&mut self.offsets, vec![0]);
-        let text = std::mem::take(&mut self.text).into_bytes();
+        let mut next = Vec::with_capacity(self.offsets.len());
+        next.push(0);
+        let offsets = std::mem::replace(&mut self.offsets, next);
+        let room = String::with_capacity(self.text.len());
+        let text = std::mem::replace(&mut self.text, room).into_bytes();
         StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(text), nulls)
     }
 }
@@ -117,7 +120,8 @@ impl PlainColumn {
     }
 
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let valid = std::mem::take(&mut self.valid);
+        let room = Vec::with_capacity(self.valid.len());
+        let valid = std::mem::replace(&mut self.valid, room);
         let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
         Ok(Arc::new(self.texts.finish(nulls)?))
     }
@@ -132,11 +136,14 @@ struct Seen {
     code: i32,
 }
 
+/// Codes and the distinct texts that they stand for. What is folded is remembered as it was
+/// written, too: records repeat their spellings, and a spelling is folded once.
 #[derive(Debug)]
 pub(super) struct DictionaryColumn {
     fold: Fold,
     hasher: DefaultHashBuilder,
     codes: Vec<i32>,
+    /// Texts as they were written, end to end; unused where they are not folded.
     raw: String,
     seen: HashTable<Seen>,
     last: Option<Seen>,
@@ -159,7 +166,7 @@ impl DictionaryColumn {
     }
 
     pub(super) fn push(&mut self, raw: Option<&str>) {
-        let code = match raw {
+        let code = match raw.and_then(|raw| trimmed(self.fold, raw)) {
             None => -1,
             Some(raw) => self.code(raw),
         };
@@ -167,23 +174,30 @@ impl DictionaryColumn {
     }
 
     fn code(&mut self, raw: &str) -> i32 {
+        let as_written = is_as_written(self.fold);
+        let texts = if as_written { &self.values.text } else { &self.raw };
         // Records of one producer repeat their neighbours' values.
         if let Some(last) = self.last
-            && self.raw.get(last.start as usize..last.end as usize) == Some(raw)
+            && texts.get(last.start as usize..last.end as usize) == Some(raw)
         {
             return last.code;
         }
-        let hash = hash(&self.hasher, raw);
-        let texts = &self.raw;
-        let found =
-            self.seen.find(hash, |seen| texts.get(seen.start as usize..seen.end as usize) == Some(raw)).copied();
-        let seen = found.unwrap_or_else(|| self.see(raw, hash));
+        let seen = if as_written { self.intern(raw) } else { self.find_or_fold(raw) };
         self.last = Some(seen);
         seen.code
     }
 
+    fn find_or_fold(&mut self, raw: &str) -> Seen {
+        let hash = hash(&self.hasher, raw);
+        let texts = &self.raw;
+        let found =
+            self.seen.find(hash, |seen| texts.get(seen.start as usize..seen.end as usize) == Some(raw)).copied();
+        found.unwrap_or_else(|| self.see(raw, hash))
+    }
+
     fn see(&mut self, raw: &str, raw_hash: u64) -> Seen {
-        let code = self.intern_folded(raw);
+        let start = self.values.text.len();
+        let code = if fold_trimmed(self.fold, raw, &mut self.values.text) { self.intern_last(start) } else { -1 };
         let start = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
         self.raw.push_str(raw);
         let end = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
@@ -195,24 +209,44 @@ impl DictionaryColumn {
         seen
     }
 
-    /// The code of the folded form, added where it is new.
-    fn intern_folded(&mut self, raw: &str) -> i32 {
-        let start = self.values.text.len();
-        if !fold(self.fold, raw, &mut self.values.text) {
-            return -1;
-        }
+    /// The code of a text that is its own folded form, and where it lies among the values.
+    fn intern(&mut self, text: &str) -> Seen {
+        let found = self.find_value(hash(&self.hasher, text), text);
+        let code = found.unwrap_or_else(|| {
+            let start = self.values.text.len();
+            self.values.text.push_str(text);
+            self.add_last(start)
+        });
+        let place = |at: usize| self.values.offsets.get(at).and_then(|at| u32::try_from(*at).ok()).unwrap_or(u32::MAX);
+        let at = usize::try_from(code).unwrap_or(usize::MAX - 1);
+        Seen { start: place(at), end: place(at + 1), code }
+    }
+
+    /// The code of the text that was appended to the values from `start` on, which is taken off
+    /// again where it is known.
+    fn intern_last(&mut self, start: usize) -> i32 {
         let new = self.values.text.get(start..).unwrap_or("");
-        let folded_hash = hash(&self.hasher, new);
-        let values = &self.values;
-        let text_of = |code: i32| usize::try_from(code).ok().and_then(|at| values.get(at));
-        if let Some(code) = self.folded.find(folded_hash, |code| text_of(*code) == Some(new)).copied() {
-            self.values.text.truncate(start);
-            return code;
+        match self.find_value(hash(&self.hasher, new), new) {
+            Some(code) => {
+                self.values.text.truncate(start);
+                code
+            }
+            None => self.add_last(start),
         }
+    }
+
+    fn find_value(&self, hash: u64, text: &str) -> Option<i32> {
+        let text_of = |code: i32| usize::try_from(code).ok().and_then(|at| self.values.get(at));
+        self.folded.find(hash, |code| text_of(*code) == Some(text)).copied()
+    }
+
+    /// Gives the text that was appended to the values from `start` on a code.
+    fn add_last(&mut self, start: usize) -> i32 {
+        let text_hash = hash(&self.hasher, self.values.text.get(start..).unwrap_or(""));
         let code = i32::try_from(self.values.len()).unwrap_or(i32::MAX);
         self.values.close();
         let (values, hasher) = (&self.values, &self.hasher);
-        self.folded.insert_unique(folded_hash, code, |code| {
+        self.folded.insert_unique(text_hash, code, |code| {
             hash(hasher, usize::try_from(*code).ok().and_then(|at| values.get(at)).unwrap_or(""))
         });
         code
@@ -222,8 +256,15 @@ impl DictionaryColumn {
         self.values.get(usize::try_from(*self.codes.last()?).ok()?)
     }
 
+    /// The column so far; the next one begins with as much room as this one took.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        dictionary(std::mem::take(&mut self.codes), Arc::new(self.values.finish(None)?))
+        let room = Vec::with_capacity(self.codes.len());
+        let codes = std::mem::replace(&mut self.codes, room);
+        self.raw.clear();
+        self.seen.clear();
+        self.folded.clear();
+        self.last = None;
+        dictionary(codes, Arc::new(self.values.finish(None)?))
     }
 }
 

@@ -79,6 +79,15 @@ pub struct SourceCoverage {
     pub last: Option<UtcMicros>,
 }
 
+impl SourceCoverage {
+    /// Adds the events of another part of the same source.
+    pub fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.first = [self.first, other.first].into_iter().flatten().min();
+        self.last = self.last.max(other.last);
+    }
+}
+
 /// Rules by outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RuleCoverage {

@@ -4,7 +4,10 @@
 //! where its strings hold JSON; `decode`. This module joins them.
 
 use crate::event::{Row, Scratch};
+use crate::json::members::{MemberReader, Members};
 use crate::json::{Tape, Value};
+
+use members::{Archived, Member};
 
 mod activity;
 mod activity_archive;
@@ -17,6 +20,7 @@ mod databricks;
 mod entra_audit;
 pub mod inventory;
 mod key_vault;
+mod members;
 mod paths;
 mod pick;
 mod sas;
@@ -28,6 +32,7 @@ mod signin_table;
 mod sql_audit;
 mod storage;
 
+pub use body::BodyTapes;
 pub use inventory::InventoryKind;
 
 /// Longest kind, in bytes, that a record that is not ours is counted under. Azure's longest
@@ -178,6 +183,42 @@ impl LogFormat {
     /// A [`RejectReason`] when the record lacks what every event must have.
     pub fn decode<'r>(self, root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r>, RejectReason> {
         (self.codec().decode)(root, scratch)
+    }
+}
+
+/// A reader for the members that the forms of archives are decoded from.
+pub fn archive_reader() -> MemberReader {
+    MemberReader::new(members::WANTS)
+}
+
+/// Decodes a record of an archive's form from its members, as [`recognise`] and
+/// [`LogFormat::decode`] would from its tape. `None` where these have to be asked: the record is of
+/// another form, or its members alone do not decide.
+pub fn decode_members<'r>(
+    members: Members<'r>,
+    scratch: &'r Scratch,
+    tapes: &'r mut BodyTapes,
+) -> Option<Result<Row<'r>, RejectReason>> {
+    let members = Archived(members);
+    let category = members.string(Member::Category)?;
+    let is_resource_log = members.has(Member::OperationName);
+    match category {
+        "StorageRead" | "StorageWrite" | "StorageDelete" if is_resource_log => {
+            storage::decode_members(members, scratch)
+        }
+        key_vault::CATEGORY if is_resource_log => {
+            members.text(Member::ResourceId).is_some_and(key_vault::is_of_vault).then_some(())?;
+            key_vault::decode_members(members, scratch)
+        }
+        _ if members.has(Member::EventTimestamp) => None,
+        _ if activity_archive::is_category(category) => {
+            (is_resource_log && members.has(Member::ResourceId)).then_some(())?;
+            activity_archive::decode_members(members, scratch, tapes)
+        }
+        _ => {
+            let category = signin::Category::from_word(category)?;
+            members.has(Member::Properties).then(|| signin_archive::decode_members(category, members))
+        }
     }
 }
 

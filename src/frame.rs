@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use crate::json::Tape;
+use crate::json::members::{MemberReader, Members};
+use crate::json::{Tape, Value};
 
 mod avro;
 mod csv;
@@ -42,10 +43,23 @@ pub struct Place {
 pub struct Frame<'f> {
     /// The record's text; empty for a CSV row, whose values lie on the tape.
     pub text: &'f str,
-    /// Its parsed form; mutable, so that formats can expand JSON in strings.
+    /// Its wanted members, where the framer could read the record without a tape.
+    pub members: Option<Members<'f>>,
+    /// Its parsed form; mutable, so that formats can expand JSON in strings. A record that has
+    /// `members` is not on it before [`Frame::parse`].
     pub tape: &'f mut Tape,
     /// Where it lies.
     pub place: Place,
+}
+
+impl Frame<'_> {
+    /// Puts the record on the tape, where it is not yet, and returns it.
+    pub fn parse(&mut self) -> Option<Value<'_>> {
+        if self.members.take().is_some() {
+            self.tape.parse(self.text.as_bytes()).ok()?;
+        }
+        self.tape.root(self.text)
+    }
 }
 
 /// Why a region of an object is no record.
@@ -102,8 +116,10 @@ enum Step {
     Skip(usize),
     /// So many bytes belong to a rejected region that goes on.
     Lose(usize),
-    /// So many bytes are a record.
+    /// So many bytes are a record, which is on the tape.
     Record(usize),
+    /// So many bytes are a record, whose members are with the reader.
+    Members(usize),
     /// So many bytes end a rejected region (or are one).
     Reject(usize, FrameReject),
     /// The message bodies of an Avro block hold something; no byte of the file is consumed.
@@ -128,6 +144,8 @@ struct Inner {
 enum Found {
     /// A record whose text lies there, in the input or in the Avro block.
     Text(Range<usize>),
+    /// A record whose text lies there, in the input, and whose members are with the reader.
+    Members(Range<usize>),
     Rejected(FrameReject),
 }
 
@@ -160,6 +178,7 @@ pub struct Framer {
     input: Input,
     container: Container,
     tape: Tape,
+    reader: Option<MemberReader>,
     next_record: u64,
     lost: Option<LostRange>,
 }
@@ -180,14 +199,58 @@ impl Framer {
             input: Input::default(),
             container: Container::Undecided,
             tape: Tape::new(),
+            reader: None,
             next_record: 0,
             lost: None,
         }
     }
 
+    /// Lets records be read by their members where that is enough.
+    #[must_use]
+    pub fn with_members(mut self, reader: MemberReader) -> Self {
+        self.reader = Some(reader);
+        self
+    }
+
+    /// Begins another object. What was learned of keys is kept, and so are the buffers.
+    pub fn restart(&mut self) {
+        self.input.restart(None);
+        self.container = Container::Undecided;
+        self.next_record = 0;
+        self.lost = None;
+    }
+
+    /// Begins in the middle of an object of JSON, at this position, where a record begins at top
+    /// level.
+    pub fn restart_at(&mut self, offset: u64) {
+        self.restart();
+        self.input.restart(Some(offset));
+        self.container = Container::Json(JsonFramer::new(self.max_record_bytes));
+    }
+
+    /// Whether all bytes so far are JSON, and the next record begins at top level with the next
+    /// byte: cutting on from here is the same as having begun here.
+    pub fn is_between_records(&self) -> bool {
+        let is_between = match &self.container {
+            Container::Json(json) => json.is_between_records(),
+            Container::Undecided | Container::Csv(_) | Container::Avro(_) | Container::Refused(_) => false,
+        };
+        is_between && self.lost.is_none() && self.input.window().bytes.is_empty()
+    }
+
+    /// How many records and rejected regions there were.
+    pub fn records(&self) -> u64 {
+        self.next_record
+    }
+
     /// Takes the next bytes of the object. They may end anywhere.
     pub fn push(&mut self, chunk: &[u8]) {
         self.input.push(chunk);
+    }
+
+    /// Takes the next bytes without copying them, if possible; `chunk` holds an old buffer then.
+    pub fn push_whole(&mut self, chunk: &mut Vec<u8>) {
+        self.input.push_whole(chunk);
     }
 
     /// Says that there are no more bytes.
@@ -201,15 +264,20 @@ impl Framer {
         let (mut place, found) = self.find()?;
         place.record = self.next_record;
         self.next_record += 1;
+        let has_members = matches!(found, Found::Members(_));
         let bytes = match (found, &self.container) {
             (Found::Rejected(reason), _) => return Some(Framed::Rejected(place, reason)),
+            (Found::Members(range), _) => self.input.slice(range),
             // The values of a row lie on the tape.
             (Found::Text(_), Container::Csv(_)) => &[],
             (Found::Text(range), Container::Avro(avro)) => avro.block(range),
             (Found::Text(range), _) => self.input.slice(range),
         };
         Some(match std::str::from_utf8(bytes) {
-            Ok(text) => Framed::Record(Frame { text, tape: &mut self.tape, place }),
+            Ok(text) => {
+                let members = self.reader.as_ref().filter(|_| has_members).map(|reader| reader.members(text));
+                Framed::Record(Frame { text, members, tape: &mut self.tape, place })
+            }
             Err(_) => Framed::Rejected(place, FrameReject::NotUtf8),
         })
     }
@@ -228,7 +296,7 @@ impl Framer {
                         }
                     }
                 }
-                Container::Json(json) => json.step(window, &mut self.tape),
+                Container::Json(json) => json.step(window, &mut self.tape, self.reader.as_mut()),
                 Container::Csv(csv) => csv.step(window, &mut self.tape),
                 Container::Avro(avro) => avro.step(window, self.input.offset(), &mut self.tape),
                 Container::Refused(reason) => {
@@ -248,10 +316,12 @@ impl Framer {
                     self.lost = Some(lost);
                 }
                 Step::Record(count) => {
-                    let offset = self.input.offset();
-                    let range = self.input.consume(count);
-                    let place = Place { offset, length: self.input.offset() - offset, ..Place::default() };
+                    let (place, range) = self.take(count);
                     return Some((place, Found::Text(range)));
+                }
+                Step::Members(count) => {
+                    let (place, range) = self.take(count);
+                    return Some((place, Found::Members(range)));
                 }
                 Step::Reject(count, reason) => {
                     let LostRange { start, end } = self.lose(count);
@@ -267,6 +337,13 @@ impl Framer {
                 Step::Refuse(reason) => self.container = Container::Refused(Some(reason)),
             }
         }
+    }
+
+    /// Consumes the bytes of a record.
+    fn take(&mut self, count: usize) -> (Place, Range<usize>) {
+        let offset = self.input.offset();
+        let range = self.input.consume(count);
+        (Place { offset, length: self.input.offset() - offset, ..Place::default() }, range)
     }
 
     /// Consumes bytes of a rejected region.

@@ -7,7 +7,9 @@
 //! Azure puts JSON into strings (`properties`, `identity`, `requestbody`, `Claims`):
 //! [`Tape::expand`] parses such a string in place, and paths then go straight through it.
 
+pub mod members;
 mod parser;
+mod text;
 
 use parser::Parser;
 

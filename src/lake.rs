@@ -47,8 +47,8 @@ pub struct Conflict {
 /// # Errors
 ///
 /// An [`ArrowError`] when a batch is not of the decoded schema: a defect of ours.
-pub fn resolve(batches: Vec<RecordBatch>) -> Result<Resolved, ArrowError> {
-    let mut resolved = merge::merge(batches)?;
-    resolved.batches = pair::pair(&resolved.batches)?;
+pub fn resolve(batches: Vec<RecordBatch>, threads: usize) -> Result<Resolved, ArrowError> {
+    let mut resolved = merge::merge(batches, threads)?;
+    resolved.batches = pair::pair(&resolved.batches, threads)?;
     Ok(resolved)
 }

@@ -1,5 +1,6 @@
 //! Joins source, frame, format, event, identity and lake: from named paths to classified events.
 
+mod ahead;
 mod analyse;
 mod baseline;
 mod chunks;
@@ -8,8 +9,11 @@ mod ingest;
 mod observe;
 mod quarantine;
 mod settle;
+mod work;
+mod worker;
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
@@ -37,11 +41,20 @@ pub struct ReadOptions {
     pub max_record_bytes: usize,
     /// Decompressed bytes read at once; results do not depend on it.
     pub chunk_bytes: usize,
+    /// Decompressed bytes of a block, in which several threads share an object; results do not
+    /// depend on it.
+    pub block_bytes: usize,
+    /// Whether records of archives may be read by their members alone, without a tape. Results do
+    /// not depend on it; it is there to be compared with.
+    pub by_members: bool,
 }
 
 /// Decompressed bytes read at once unless told otherwise (1 MiB): enough for a thread to be busy
 /// between two system calls, little enough to stay in its cache.
 pub const CHUNK_BYTES: usize = 1 << 20;
+
+/// Decompressed bytes of a block unless told otherwise (8 MiB): its events fill half a batch or more.
+pub const BLOCK_BYTES: usize = 8 << 20;
 
 impl Default for ReadOptions {
     /// All times, two threads, 1 GiB.
@@ -53,6 +66,8 @@ impl Default for ReadOptions {
             threads: 2,
             max_record_bytes: crate::frame::MAX_RECORD_BYTES,
             chunk_bytes: CHUNK_BYTES,
+            block_bytes: BLOCK_BYTES,
+            by_members: true,
         }
     }
 }
@@ -77,6 +92,9 @@ impl Watch for Unwatched {
     fn stage(&self, _name: &str) {}
 }
 
+/// How often work that waits looks whether the run was interrupted.
+const CANCEL_POLL: Duration = Duration::from_millis(100);
+
 /// Set by a signal, looked at by every thread between chunks.
 #[derive(Debug, Default)]
 pub struct Cancel(AtomicU8);
@@ -99,6 +117,22 @@ impl Cancel {
             _ => ExitCode::Interrupted,
         };
         Err(RunError::Interrupted { code })
+    }
+
+    /// Waits for work, unless the run is interrupted first. Work that never waits itself has to
+    /// yield now and then to be given up on.
+    ///
+    /// # Errors
+    ///
+    /// Those of the work, and [`RunError::Interrupted`].
+    pub async fn interruptible<T>(&self, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(CANCEL_POLL) => self.check()?,
+            }
+        }
     }
 }
 
@@ -136,5 +170,5 @@ pub fn read(
     }
     ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
     watch.stage("classify");
-    settle::settle(ingested, quarantine, cancel)
+    settle::settle(ingested, options.threads, quarantine, cancel)
 }

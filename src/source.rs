@@ -64,6 +64,17 @@ pub struct Object {
     pub size: u64,
 }
 
+impl Object {
+    /// Whether this is a file, which can be opened as often as one likes; what is read from a pipe
+    /// is gone.
+    pub fn is_file(&self) -> bool {
+        match &self.location {
+            Location::Stdin => false,
+            Location::Local(path) => path.is_file(),
+        }
+    }
+}
+
 /// What listing found.
 #[derive(Debug, Default)]
 pub struct Listing {

@@ -1,5 +1,6 @@
 //! The one `DataFusion` session: how it is made, and which tables and views stand in it.
 
+mod events;
 mod functions;
 pub mod session;
 pub mod tables;

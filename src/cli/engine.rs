@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use tokio::runtime::Runtime;
@@ -31,9 +30,6 @@ const REJECTED_SHOWN: usize = 5;
 
 /// Memory that is used where the machine does not say how much it has (4 GiB).
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
-
-/// How often the check of the rules looks whether the run was interrupted.
-const CANCEL_POLL: Duration = Duration::from_millis(100);
 
 /// What to read, and which rules to run over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +93,8 @@ pub(super) fn execute(
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let config = config(request.read.config.as_deref())?;
-    let library = library(&runtime, request, &config, &cancel)?;
+    let folders = request.rules.as_ref().map(|rules| rules.folders.as_slice()).unwrap_or_default();
+    let library = library(&runtime, folders, &config, &cancel)?;
     let rules = match &request.rules {
         Some(wanted) => library.select(&selection(wanted, config.profile))?,
         None => Vec::new(),
@@ -200,21 +197,14 @@ pub(super) fn config(path: Option<&Path>) -> Result<Config, RunError> {
     Config::parse(&name, &text)
 }
 
-/// The rules, all of them checked, with what the configuration says of them. Checking plans every
-/// query: a run that is interrupted meanwhile does not wait for it.
-fn library(runtime: &Runtime, request: &Request, config: &Config, cancel: &Cancel) -> Result<Library, RunError> {
-    let folders = request.rules.as_ref().map(|rules| rules.folders.clone()).unwrap_or_default();
-    let mut loading = runtime.spawn(async move { rule::check::load(&folders).await });
-    let loaded = runtime.block_on(async {
-        loop {
-            tokio::select! {
-                done = &mut loading => break done,
-                () = tokio::time::sleep(CANCEL_POLL) => cancel.check()?,
-            }
-        }
-        .map_err(|error| RunError::internal("checking the rules ended early; please report this", error))
-    });
-    let mut library = loaded??;
+/// The rules, all of them checked, with what the configuration says of them.
+pub(super) fn library(
+    runtime: &Runtime,
+    folders: &[PathBuf],
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<Library, RunError> {
+    let mut library = runtime.block_on(cancel.interruptible(rule::check::load(folders)))?;
     library.configure(&config.rules)?;
     Ok(library)
 }

@@ -102,7 +102,7 @@ fn load_library(folders: &[PathBuf]) -> Result<Vec<Rule>, RunError> {
 fn check_rules(paths: &[PathBuf]) -> Result<CheckOutcome, RunError> {
     let runtime = runtime(1)?;
     let loaded = runtime.block_on(async {
-        if paths.is_empty() { rule::check::load(&[]).await } else { rule::check::read(paths).await }
+        if paths.is_empty() { rule::check::shipped().await } else { rule::check::read(paths).await }
     });
     match loaded {
         Ok(library) => Ok(CheckOutcome { rules: library.rules().len(), problems: Vec::new() }),

@@ -9,6 +9,7 @@ use crate::format::actor::Actor;
 use crate::format::body::{self, Bodies};
 use crate::format::paths::{self, Columns, Places};
 use crate::json::Value;
+use crate::time::UtcMicros;
 
 /// Where a form keeps what every form has.
 #[derive(Debug)]
@@ -35,19 +36,68 @@ pub(super) struct Layout {
 
 /// Decodes a record of a form that has claims.
 pub(super) fn decode<'r>(root: Value<'r>, layout: &Layout, scratch: &'r Scratch) -> Result<Row<'r>, RejectReason> {
-    let mut row = Row::new(LogSource::Activity, layout.form);
-    row.time = Some(paths::time(root, layout.time).ok_or(RejectReason::NoTime)?);
-    set_operation(&mut row, paths::text(root, layout.operation).ok_or(RejectReason::NoOperation)?);
-    paths::fill(&mut row, root, layout.columns);
-    row.duration_ms = paths::number(root, layout.duration);
+    let text = |places| paths::text(root, places);
     let properties = paths::object(root, layout.properties);
-    set_result(&mut row, root, layout, properties);
-
     let authorization = paths::object(root, layout.authorization);
-    set_actor(&mut row, root, layout, authorization);
-    if let Some(properties) = properties {
-        let scope = authorization.and_then(|checked| paths::text(checked, &[&["scope"]]));
-        Bodies::of(properties).apply(&mut row, scope, scratch);
+    let mut actor = paths::object(root, layout.claims).map(Actor::from_claims).unwrap_or_default();
+    if let Some(evidence) = authorization.and_then(|checked| checked.at(&["evidence"])) {
+        let said = |key| evidence.at(&[key]).and_then(Value::as_str);
+        actor.add_evidence(said("principalType"), said("principalId"));
+    }
+    let fields = Fields {
+        time: paths::time(root, layout.time),
+        operation: text(layout.operation),
+        status: text(layout.status),
+        sub_status: text(layout.sub_status),
+        event_name: text(layout.event_name),
+        actor,
+        caller: text(layout.caller),
+        tenant: text(layout.tenant),
+        hierarchy: text(layout.hierarchy),
+        duration_ms: paths::number(root, layout.duration),
+        authorized_scope: authorization.and_then(|checked| paths::text(checked, &[&["scope"]])),
+        properties,
+    };
+    let bodies = |_: &Row<'r>| properties.map(Bodies::of);
+    row_of(layout.form, &fields, |row| paths::fill(row, root, layout.columns), bodies, scratch)
+}
+
+/// What all forms say, wherever they keep it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Fields<'r> {
+    pub time: Option<UtcMicros>,
+    pub operation: Option<&'r str>,
+    pub status: Option<&'r str>,
+    pub sub_status: Option<&'r str>,
+    pub event_name: Option<&'r str>,
+    pub actor: Actor<'r>,
+    pub caller: Option<&'r str>,
+    pub tenant: Option<&'r str>,
+    pub hierarchy: Option<&'r str>,
+    pub duration_ms: Option<f64>,
+    pub authorized_scope: Option<&'r str>,
+    /// Looked at only where the operation failed.
+    pub properties: Option<Value<'r>>,
+}
+
+/// Makes the row; `fill` copies the columns that are taken as they are, `bodies` finds the bodies
+/// of an operation, where it may have any.
+pub(super) fn row_of<'r>(
+    form: Form,
+    fields: &Fields<'r>,
+    fill: impl FnOnce(&mut Row<'r>),
+    bodies: impl FnOnce(&Row<'r>) -> Option<Bodies<'r>>,
+    scratch: &'r Scratch,
+) -> Result<Row<'r>, RejectReason> {
+    let mut row = Row::new(LogSource::Activity, form);
+    row.time = Some(fields.time.ok_or(RejectReason::NoTime)?);
+    set_operation(&mut row, fields.operation.ok_or(RejectReason::NoOperation)?);
+    fill(&mut row);
+    row.duration_ms = fields.duration_ms;
+    set_result(&mut row, fields);
+    set_actor(&mut row, fields);
+    if let Some(bodies) = bodies(&row) {
+        bodies.apply(&mut row, fields.authorized_scope, scratch);
     }
     Ok(row)
 }
@@ -96,11 +146,11 @@ pub(super) fn outcome_of(status: Status) -> Outcome {
     }
 }
 
-fn set_result<'r>(row: &mut Row<'r>, root: Value<'r>, layout: &Layout, properties: Option<Value<'r>>) {
-    row.status = paths::text(root, layout.status).map_or(Status::Other, fold_status);
-    row.phase = phase_of(row.status, paths::text(root, layout.event_name));
+fn set_result<'r>(row: &mut Row<'r>, fields: &Fields<'r>) {
+    row.status = fields.status.map_or(Status::Other, fold_status);
+    row.phase = phase_of(row.status, fields.event_name);
     row.outcome = outcome_of(row.status);
-    let code = paths::text(root, layout.sub_status).and_then(without_status);
+    let code = fields.sub_status.and_then(without_status);
     row.set(TextColumn::ResultCode, code);
     if row.outcome != Outcome::Failure {
         return;
@@ -108,7 +158,7 @@ fn set_result<'r>(row: &mut Row<'r>, root: Value<'r>, layout: &Layout, propertie
 
     let said = |words: &str| {
         let keys = ["statusMessage", "responseBody"];
-        let texts = keys.iter().filter_map(|key| properties?.get_ignore_case(key));
+        let texts = keys.iter().filter_map(|key| fields.properties?.get_ignore_case(key));
         texts.into_iter().any(|text| body::mentions(text, words))
     };
     // https://learn.microsoft.com/azure/role-based-access-control/troubleshooting: the codes end
@@ -136,18 +186,15 @@ fn is_status_word(word: &str) -> bool {
     fold_status(word) != Status::Other || OTHERS.iter().any(|other| other.eq_ignore_ascii_case(word))
 }
 
-fn set_actor<'r>(row: &mut Row<'r>, root: Value<'r>, layout: &Layout, authorization: Option<Value<'r>>) {
-    let mut actor = paths::object(root, layout.claims).map(Actor::from_claims).unwrap_or_default();
-    if let Some(evidence) = authorization.and_then(|checked| checked.at(&["evidence"])) {
-        actor.add_evidence(evidence);
-    }
-    if let Some(caller) = paths::text(root, layout.caller) {
+fn set_actor<'r>(row: &mut Row<'r>, fields: &Fields<'r>) {
+    let mut actor = fields.actor;
+    if let Some(caller) = fields.caller {
         actor.add_caller(caller);
     }
     actor.apply(row);
     // Some forms have no address but the one that the token was issued to.
     row.set_if_none(TextColumn::SrcIp, actor.address());
-    row.set_if_none(TextColumn::TenantId, paths::text(root, layout.tenant));
-    let hierarchy = paths::text(root, layout.hierarchy).and_then(|path| path.split('/').next());
+    row.set_if_none(TextColumn::TenantId, fields.tenant);
+    let hierarchy = fields.hierarchy.and_then(|path| path.split('/').next());
     row.set_if_none(TextColumn::TenantId, hierarchy.filter(|tenant| arm::is_guid(tenant)));
 }

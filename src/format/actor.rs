@@ -7,6 +7,7 @@ use crate::arm;
 use crate::event::audience;
 use crate::event::vocabulary::{AuthType, PrincipalVia, TokenKind};
 use crate::event::{Row, TextColumn};
+use crate::format::members::{Archived, Member, Undecided};
 use crate::json::Value;
 
 /// Application id of Privileged Identity Management, which writes the role assignments that it
@@ -53,6 +54,33 @@ impl<'r> Actor<'r> {
         actor
     }
 
+    /// Reads the claims of an archive's Activity record. `Err` where two claims that say the same
+    /// are both there: the later one counts.
+    pub(super) fn from_members(members: Archived<'r>) -> Result<Self, Undecided> {
+        use Member as M;
+        let object_id = members.only(&[M::ClaimsOid, M::ClaimsOidUri])?;
+        Ok(Self {
+            object_id: object_id.map(|id| (id, PrincipalVia::Oauth)),
+            app_id: members.only(&[M::ClaimsAppid, M::ClaimsAzp])?,
+            credential: members.only(&[M::ClaimsAppidacr, M::ClaimsAzpacr])?,
+            token_type: members.text(M::ClaimsIdtyp),
+            upn: members.only(&[M::ClaimsUpn, M::ClaimsUserPrincipalName, M::ClaimsUpnUri])?,
+            email: members.only(&[M::ClaimsEmail, M::ClaimsEmailUri])?,
+            account: members.only(&[M::ClaimsUniqueName, M::ClaimsNameUri])?,
+            display_name: members.text(M::ClaimsName),
+            caller_name: None,
+            scope: members.only(&[M::ClaimsScp, M::ClaimsScopeUri])?,
+            tenant: members.only(&[M::ClaimsTid, M::ClaimsTidUri])?,
+            issuer: members.text(M::ClaimsIss),
+            audience: members.text(M::ClaimsAud),
+            token_id: members.text(M::ClaimsUti),
+            address: members.text(M::ClaimsIpaddr),
+            mirid: members.text(M::ClaimsMirid),
+            az_rid: members.text(M::ClaimsAzRid),
+            role_holder: None,
+        })
+    }
+
     fn take(&mut self, claim: &str, text: &'r str) {
         match claim {
             "oid" | "http://schemas.microsoft.com/identity/claims/objectidentifier" => {
@@ -79,12 +107,13 @@ impl<'r> Actor<'r> {
         }
     }
 
-    /// Adds what the role assignment that let the caller in says of the caller.
+    /// Adds what the role assignment that let the caller in says of the caller: type and id of its
+    /// principal.
     ///
     /// Its principal is the caller, unless the role was given to a group; a managed identity is a
     /// `ServicePrincipal` there. The id has no dashes. Seen in real exports, 2018 to 2025.
-    pub(super) fn add_evidence(&mut self, evidence: Value<'r>) {
-        let kind = evidence.at(&["principalType"]).and_then(Value::as_str).unwrap_or("");
+    pub(super) fn add_evidence(&mut self, kind: Option<&str>, id: Option<&'r str>) {
+        let kind = kind.unwrap_or("");
         self.role_holder = if kind.eq_ignore_ascii_case("ServicePrincipal") {
             Some(TokenKind::App)
         } else if kind.eq_ignore_ascii_case("User") {
@@ -92,7 +121,7 @@ impl<'r> Actor<'r> {
         } else {
             None
         };
-        let id = evidence.at(&["principalId"]).and_then(Value::as_str).filter(|id| !id.is_empty());
+        let id = id.filter(|id| !id.is_empty());
         if let (None, Some(id), Some(_)) = (self.object_id, id, self.role_holder) {
             self.object_id = Some((id, PrincipalVia::Oauth));
         }

@@ -3,14 +3,17 @@
 
 use crate::event::vocabulary::{BodyFrom, OpClass};
 use crate::event::{Row, Scratch, TextColumn};
-use crate::format::pick::last_segment;
-use crate::json::{Kind, Value};
+use crate::format::pick::{last_segment, position};
+use crate::json::{Kind, Tape, Value};
 
 /// Every role assignment of Azure Resource Manager lies under this provider.
 const AUTHORIZATION: &str = "/providers/microsoft.authorization/";
 
 /// Cosmos DB has role assignments of its own, below the account.
 const COSMOS_ASSIGNMENTS: &str = "/sqlroleassignments/";
+
+/// The member of a resource's identity that names user-assigned ones.
+const USER_ASSIGNED: &str = "userAssignedIdentities";
 
 /// How many `properties` objects deep the fields of a role assignment can lie.
 const MAX_PROPERTIES_DEPTH: usize = 3;
@@ -32,6 +35,27 @@ impl<'r> Bodies<'r> {
                 .filter(|body| !body.is_null() && body.scalar().is_none_or(|text| !text.is_empty()))
         };
         Self { request: body("requestbody"), response: body("responsebody") }
+    }
+
+    /// Reads the bodies of a record that was read without a tape, each as it stands there, where
+    /// this row needs them.
+    ///
+    /// `row` must have its `operation` and `op_class`.
+    pub(super) fn of_json(
+        row: &Row<'_>,
+        request: Option<&'r str>,
+        response: Option<&'r str>,
+        tapes: &'r mut BodyTapes,
+    ) -> Self {
+        let is_needed = is_role_change(row) || has_needed_class(row) || request.is_some_and(may_attach_identity);
+        let BodyTapes { request: request_tape, response: response_tape } = tapes;
+        let read = |json: Option<&'r str>, tape: &'r mut Tape| {
+            let json = json.filter(|_| is_needed)?;
+            tape.parse(json.as_bytes()).ok()?;
+            tape.expand(json, &[]);
+            tape.root(json).filter(|body| body.scalar().is_none_or(|text| !text.is_empty()))
+        };
+        Self { request: read(request, request_tape), response: read(response, response_tape) }
     }
 
     /// Fills the body columns and, for role assignments, role, assignee, scope and assignment.
@@ -61,25 +85,43 @@ impl<'r> Bodies<'r> {
 
     /// Whether a rule may look into the bodies of this operation.
     fn is_needed(self, row: &Row<'_>) -> bool {
-        matches!(
-            row.op_class,
-            OpClass::RoleAssign
-                | OpClass::RoleRevoke
-                | OpClass::StorageManage
-                | OpClass::DiagWrite
-                | OpClass::DiagDelete
-                | OpClass::IdentityManage
-                | OpClass::WorkspaceManage
-                | OpClass::ConnectorManage
-                | OpClass::VaultManage
-                | OpClass::PolicyManage
-                | OpClass::NetworkManage
-                | OpClass::EventgridManage
-                | OpClass::KeyListing
-        ) || is_role_change(row)
+        has_needed_class(row)
+            || is_role_change(row)
             // Whatever is written with a user-assigned identity: it can be a Databricks one.
             || self.request.is_some_and(attaches_identity)
     }
+}
+
+/// Room for the bodies of one record that was read without a tape.
+#[derive(Debug, Default)]
+pub struct BodyTapes {
+    request: Tape,
+    response: Tape,
+}
+
+fn has_needed_class(row: &Row<'_>) -> bool {
+    matches!(
+        row.op_class,
+        OpClass::RoleAssign
+            | OpClass::RoleRevoke
+            | OpClass::StorageManage
+            | OpClass::DiagWrite
+            | OpClass::DiagDelete
+            | OpClass::IdentityManage
+            | OpClass::WorkspaceManage
+            | OpClass::ConnectorManage
+            | OpClass::VaultManage
+            | OpClass::PolicyManage
+            | OpClass::NetworkManage
+            | OpClass::EventgridManage
+            | OpClass::KeyListing
+    )
+}
+
+/// Whether a request body, as it stands in the record, may give a resource a user-assigned
+/// identity. An escaped letter may stand for any.
+fn may_attach_identity(json: &str) -> bool {
+    position(json, "\\u").is_some() || position(json, USER_ASSIGNED).is_some()
 }
 
 /// Whether the operation makes or removes a role assignment, Cosmos DB's own ones included.
@@ -99,7 +141,7 @@ fn is_role_change(row: &Row<'_>) -> bool {
 /// Whether a resource's body gives it a user-assigned identity.
 fn attaches_identity(body: Value<'_>) -> bool {
     body.get_ignore_case("identity")
-        .and_then(|identity| identity.get_ignore_case("userAssignedIdentities"))
+        .and_then(|identity| identity.get_ignore_case(USER_ASSIGNED))
         .is_some_and(|identities| identities.members().next().is_some())
 }
 

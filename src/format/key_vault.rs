@@ -15,6 +15,7 @@ use crate::event::vocabulary::{AudienceKind, AuthType, Form, LogSource, Outcome,
 use crate::event::{Row, Scratch, TextColumn};
 use crate::format::RejectReason;
 use crate::format::actor;
+use crate::format::members::{Archived, Member};
 use crate::format::pick::{contains, decimal, last_segment, member, member_is, pick, segment_after, text, whole};
 use crate::json::Value;
 use crate::time::UtcMicros;
@@ -24,7 +25,7 @@ use claims::Claims;
 pub(super) const JSON_IN_STRINGS: &[&[&str]] = &[&["Identity"], &["AdditionalFields"]];
 
 /// The category of these records; other services use the word too.
-const CATEGORY: &str = "AuditEvent";
+pub(super) const CATEGORY: &str = "AuditEvent";
 
 /// The provider in resource ids.
 const PROVIDER: &str = "/providers/microsoft.keyvault/";
@@ -48,8 +49,7 @@ enum Shape {
 }
 
 fn form_of(root: Value<'_>) -> Option<Shape> {
-    let of_vault =
-        |keys: [&str; 2]| keys.into_iter().filter_map(|key| member(root, key)).any(|id| contains(id, PROVIDER));
+    let of_vault = |keys: [&str; 2]| keys.into_iter().filter_map(|key| member(root, key)).any(is_of_vault);
     if root.get("operationName").is_some() {
         let by_identity = || root.at(&["identity", "claim"]).is_some();
         let is_vault = of_vault(["resourceId", "ResourceId"]) || by_identity();
@@ -80,6 +80,26 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
         Some(Shape::Table) => (Form::LogAnalytics, Fields::of_table(root), Claims::of(root.get("Identity"))),
         Some(Shape::Archive) | None => (Form::Archive, Fields::of_archive(root), Claims::of(root.get("identity"))),
     };
+    row_of(form, &fields, &claims, scratch)
+}
+
+/// Decodes an audit event of the diagnostic setting form from its members; `None` where the tape
+/// has to be asked.
+pub(super) fn decode_members<'r>(members: Archived<'r>, scratch: &'r Scratch) -> Option<Result<Row<'r>, RejectReason>> {
+    Some(row_of(Form::Archive, &Fields::of_members(members), &Claims::of_members(members)?, scratch))
+}
+
+/// Whether a record of this resource is a vault's.
+pub(super) fn is_of_vault(resource_id: &str) -> bool {
+    contains(resource_id, PROVIDER)
+}
+
+fn row_of<'r>(
+    form: Form,
+    fields: &Fields<'r>,
+    claims: &Claims<'r>,
+    scratch: &'r Scratch,
+) -> Result<Row<'r>, RejectReason> {
     let mut row = Row::new(LogSource::KeyVault, form);
     row.time = Some(fields.time.and_then(UtcMicros::parse).ok_or(RejectReason::NoTime)?);
     let operation = fields.operation.ok_or(RejectReason::NoOperation)?;
@@ -87,9 +107,9 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
     (row.op_class, row.activity, row.plane) = (is.op_class, is.activity, is.plane);
     row.set(TextColumn::Operation, Some(operation));
     row.set(TextColumn::OperationRaw, Some(operation));
-    set_request(&mut row, &fields);
-    object::set(&mut row, &fields, scratch);
-    set_identity(&mut row, &claims);
+    set_request(&mut row, fields);
+    object::set(&mut row, fields, scratch);
+    set_identity(&mut row, claims);
     row.set_if_none(TextColumn::TenantId, fields.tenant_id);
     Ok(row)
 }
@@ -139,6 +159,27 @@ impl<'r> Fields<'r> {
             request_uri: text(request_uri),
             client: text(client),
             assignment: text(assignment),
+        }
+    }
+
+    /// Reads the diagnostic setting form from its members.
+    fn of_members(members: Archived<'r>) -> Self {
+        let text = |member| members.text(member);
+        Self {
+            time: text(Member::Time),
+            category: text(Member::Category),
+            operation: text(Member::OperationName),
+            signature: text(Member::ResultSignature),
+            status_code: text(Member::HttpStatusCode),
+            resource_id: text(Member::ResourceId).or(text(Member::ResourceIdPascal)),
+            correlation_id: text(Member::CorrelationId),
+            caller_ip: text(Member::CallerIpAddress),
+            tenant_id: text(Member::TenantId),
+            duration_ms: members.decimal(Member::DurationMs),
+            id: text(Member::Id),
+            request_uri: text(Member::RequestUri),
+            client: text(Member::ClientInfo),
+            assignment: text(Member::AppliedAssignmentId),
         }
     }
 

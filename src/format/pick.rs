@@ -1,5 +1,7 @@
 //! Reads members of records and segments of their ids, for formats whose forms differ in names only.
 
+use memchr::{memchr, memchr2_iter};
+
 use crate::json::Value;
 
 /// Takes the members with these names out of an object in one pass.
@@ -41,7 +43,12 @@ pub(super) fn whole(text: &str) -> &str {
 
 /// A whole number, written as one, as a string, or with `.0`.
 pub(super) fn number(value: Option<Value<'_>>) -> Option<i64> {
-    whole(text(value)?).parse().ok()
+    whole_number(text(value)?)
+}
+
+/// The value of a whole number without or with `.0`.
+pub(super) fn whole_number(text: &str) -> Option<i64> {
+    whole(text).parse().ok()
 }
 
 /// A number, written as one or as a string.
@@ -51,7 +58,10 @@ pub(super) fn decimal(value: Option<Value<'_>>) -> Option<f64> {
 
 /// Byte position of the first `needle` in `text`, in any case.
 pub(super) fn position(text: &str, needle: &str) -> Option<usize> {
-    text.as_bytes().windows(needle.len().max(1)).position(|window| window.eq_ignore_ascii_case(needle.as_bytes()))
+    let (text, needle) = (text.as_bytes(), needle.as_bytes());
+    let Some((&first, rest)) = needle.split_first() else { return Some(0) };
+    let is_rest = |at: &usize| text.get(at + 1..=at + rest.len()).is_some_and(|part| part.eq_ignore_ascii_case(rest));
+    memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).find(is_rest)
 }
 
 /// Whether `text` contains `needle`, in any case.
@@ -68,7 +78,8 @@ pub(super) fn after_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
 /// The segment of an id that follows `marker` (`/servers/`), in any case.
 pub(super) fn segment_after<'t>(id: &'t str, marker: &str) -> Option<&'t str> {
     let rest = id.get(position(id, marker)? + marker.len()..)?;
-    rest.split('/').next().filter(|segment| !segment.is_empty())
+    let end = memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
+    rest.get(..end).filter(|segment| !segment.is_empty())
 }
 
 /// The part of an id up to and including the segment that follows `marker`, in any case.

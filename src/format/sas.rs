@@ -5,6 +5,8 @@
 //! read 2026-11. That Azure logs both as they were sent: seen in real exports, 2025. The signature
 //! itself (`sig`) is never taken out of the query, so it cannot reach a column.
 
+use memchr::{memchr, memchr2};
+
 use crate::arm;
 use crate::event::Scratch;
 use crate::format::pick::position;
@@ -32,9 +34,12 @@ pub(super) struct Delegation<'r> {
 impl<'r> Uri<'r> {
     /// Takes a `uri` apart. Every text gives one; what it lacks is empty.
     pub(super) fn parse(text: &'r str) -> Self {
-        let (address, query) = text.split_once('?').unwrap_or((text, ""));
-        let address = address.split_once("://").map_or(address, |(_, rest)| rest);
-        let (host, path) = address.split_once('/').unwrap_or((address, ""));
+        let (address, query) = split_at(text, b'?').unwrap_or((text, ""));
+        let address = match split_at(address, b':') {
+            Some((_, rest)) if rest.starts_with("//") => rest.get(2..).unwrap_or_default(),
+            _ => address.split_once("://").map_or(address, |(_, rest)| rest),
+        };
+        let (host, path) = split_at(address, b'/').unwrap_or((address, ""));
         Self { host, path, query }
     }
 
@@ -76,9 +81,16 @@ impl<'r> Uri<'r> {
     }
 }
 
+/// Splits a text at the first of these ASCII characters, as [`str::split_once`] does; URIs are long,
+/// and every storage record has one.
+fn split_at(text: &str, character: u8) -> Option<(&str, &str)> {
+    let at = memchr(character, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// Decodes `%XX` in a path or parameter. What is no escape, or would not be UTF-8, stays as it is.
 pub(super) fn decode_percent<'r>(text: &'r str, scratch: &'r Scratch) -> &'r str {
-    if !text.contains('%') {
+    if memchr(b'%', text.as_bytes()).is_none() {
         return text;
     }
     let mut decoded = Vec::with_capacity(text.len());
@@ -118,6 +130,8 @@ pub(super) fn without_signatures(text: &str, mask: &str) -> String {
 
 /// Splits `text` where its first signature begins.
 fn split_at_signature(text: &str) -> Option<(&str, &str)> {
+    // Either spelling has one of these.
+    memchr2(b'=', b'%', text.as_bytes())?;
     let mut from = 0;
     loop {
         let rest = text.get(from..)?;

@@ -3,6 +3,7 @@
 //! Fields: <https://learn.microsoft.com/azure/storage/blobs/monitor-blob-storage-reference> and
 //! <https://learn.microsoft.com/azure/azure-monitor/reference/tables/storagebloblogs>, read 2026-11.
 
+mod authorization;
 mod identity;
 mod object;
 
@@ -13,10 +14,12 @@ use crate::event::operation;
 use crate::event::vocabulary::{AudienceKind, Form, LogSource, Outcome};
 use crate::event::{Row, Scratch, TextColumn, audience};
 use crate::format::RejectReason;
-use crate::format::pick::{contains, decimal, last_segment, member, number, pick, text};
+use crate::format::members::{Archived, Member};
+use crate::format::pick::{contains, decimal, member, number, pick, text, whole_number};
 use crate::format::sas::Uri;
 use crate::json::Value;
 use crate::time::UtcMicros;
+use authorization::{Authorization, Verdict};
 
 /// Paths whose strings hold JSON: a dynamic column is a string in query results and CSV.
 pub(super) const JSON_IN_STRINGS: &[&[&str]] = &[&["AuthorizationDetails"]];
@@ -52,6 +55,16 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
     } else {
         (Form::LogAnalytics, Fields::of_table(root))
     };
+    row_of(form, &fields, scratch)
+}
+
+/// Decodes a record of the diagnostic setting form from its members; `None` where the tape has to
+/// be asked.
+pub(super) fn decode_members<'r>(members: Archived<'r>, scratch: &'r Scratch) -> Option<Result<Row<'r>, RejectReason>> {
+    Some(row_of(Form::Archive, &Fields::of_members(members)?, scratch))
+}
+
+fn row_of<'r>(form: Form, fields: &Fields<'r>, scratch: &'r Scratch) -> Result<Row<'r>, RejectReason> {
     let mut row = Row::new(LogSource::Storage, form);
     row.time = Some(fields.time.and_then(UtcMicros::parse).ok_or(RejectReason::NoTime)?);
     let operation = fields.operation.ok_or(RejectReason::NoOperation)?;
@@ -63,10 +76,10 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
 
     let uri = fields.uri.map(Uri::parse).unwrap_or_default();
     let verdict = Verdict::of(fields.authorization);
-    set_result(&mut row, &fields, &verdict);
-    set_request(&mut row, &fields);
-    object::set(&mut row, &fields, uri, scratch);
-    identity::set(&mut row, &fields, uri, scratch);
+    set_result(&mut row, fields, &verdict);
+    set_request(&mut row, fields);
+    object::set(&mut row, fields, uri, scratch);
+    identity::set(&mut row, fields, uri, scratch);
     Ok(row)
 }
 
@@ -77,7 +90,7 @@ struct Fields<'r> {
     category: Option<&'r str>,
     operation: Option<&'r str>,
     operation_count: Option<&'r str>,
-    status_code: Option<Value<'r>>,
+    status_code: Option<&'r str>,
     status_text: Option<&'r str>,
     response_type: Option<&'r str>,
     resource_id: Option<&'r str>,
@@ -98,7 +111,7 @@ struct Fields<'r> {
     tenant_id: Option<&'r str>,
     audience: Option<&'r str>,
     upn: Option<&'r str>,
-    authorization: Option<Value<'r>>,
+    authorization: Authorization<'r>,
 }
 
 impl<'r> Fields<'r> {
@@ -132,7 +145,7 @@ impl<'r> Fields<'r> {
             category: text(category),
             operation: text(operation),
             operation_count: text(count),
-            status_code,
+            status_code: text(status_code),
             status_text: text(status_text),
             response_type: text(response_type),
             resource_id: text(resource_id),
@@ -153,8 +166,42 @@ impl<'r> Fields<'r> {
             tenant_id: text(requester_tenant).or(text(tenant)),
             audience: text(audience),
             upn: text(upn),
-            authorization,
+            authorization: Authorization::of_value(authorization),
         }
+    }
+
+    /// Reads the diagnostic setting form from its members.
+    fn of_members(members: Archived<'r>) -> Option<Self> {
+        let text = |member| members.text(member);
+        let number = |member| members.text(member).and_then(whole_number);
+        Some(Self {
+            time: text(Member::Time),
+            category: text(Member::Category),
+            operation: text(Member::OperationName),
+            operation_count: text(Member::OperationCount),
+            status_code: text(Member::StatusCode),
+            status_text: text(Member::StatusText),
+            response_type: text(Member::MetricResponseType),
+            resource_id: text(Member::ResourceId),
+            account: text(Member::AccountName),
+            service: text(Member::ServiceType),
+            object_key: text(Member::ObjectKey),
+            uri: text(Member::Uri),
+            caller_ip: text(Member::CallerIpAddress),
+            user_agent: text(Member::UserAgentHeader),
+            correlation_id: text(Member::CorrelationId),
+            duration_ms: members.decimal(Member::DurationMs),
+            bytes_out: number(Member::ResponseBodySize),
+            bytes_in: number(Member::RequestBodySize),
+            auth_type: text(Member::IdentityType),
+            token_hash: text(Member::TokenHash),
+            object_id: text(Member::RequesterObjectId),
+            app_id: text(Member::RequesterAppId),
+            tenant_id: text(Member::RequesterTenantId).or(text(Member::TenantId)),
+            audience: text(Member::RequesterAudience),
+            upn: text(Member::RequesterUpn),
+            authorization: Authorization::of_members(members)?,
+        })
     }
 
     /// Reads the Log Analytics form. Its `TenantId` is the workspace of the table, not the Entra
@@ -193,7 +240,7 @@ impl<'r> Fields<'r> {
             category: text(category),
             operation: text(operation),
             operation_count: text(count),
-            status_code,
+            status_code: text(status_code),
             status_text: text(status_text),
             response_type: text(response_type),
             resource_id: text(resource_id).or(text(resource_id_plain)),
@@ -233,49 +280,15 @@ impl<'r> Fields<'r> {
             tenant_id: text(tenant_id),
             audience: text(audience),
             upn: text(upn),
-            authorization,
+            authorization: Authorization::of_value(authorization),
             ..Self::default()
         }
     }
 }
 
-/// What the entries of `authorization` say together.
-#[derive(Debug, Clone, Copy, Default)]
-struct Verdict<'r> {
-    denied: bool,
-    deny_assignment: bool,
-    role_id: Option<&'r str>,
-    role_assignment_id: Option<&'r str>,
-}
-
-impl<'r> Verdict<'r> {
-    /// The first entry that is not a refusal is the grant that let the caller in. `result` and
-    /// `denyAssignmentId` exist since 2026-03: entries without them are grants.
-    fn of(authorization: Option<Value<'r>>) -> Self {
-        let mut verdict = Self::default();
-        for entry in authorization.into_iter().flat_map(Value::items) {
-            let [result, deny, role, assignment] =
-                pick(Some(entry), &["result", "denyAssignmentId", "roleDefinitionId", "roleAssignmentId"]);
-            verdict.deny_assignment |= text(deny).is_some_and(names_something);
-            if text(result).is_some_and(|result| result.eq_ignore_ascii_case("Denied")) {
-                verdict.denied = true;
-            } else if verdict.role_id.is_none() && verdict.role_assignment_id.is_none() {
-                verdict.role_id = text(role).and_then(last_segment);
-                verdict.role_assignment_id = text(assignment).and_then(last_segment);
-            }
-        }
-        verdict
-    }
-}
-
-/// Whether an id is more than zeros.
-fn names_something(id: &str) -> bool {
-    id.bytes().any(|byte| byte != b'0' && byte != b'-')
-}
-
 fn set_result<'r>(row: &mut Row<'r>, fields: &Fields<'r>, verdict: &Verdict<'r>) {
     row.outcome = outcome(fields, verdict);
-    row.set(TextColumn::ResultCode, fields.status_text.or(text(fields.status_code)));
+    row.set(TextColumn::ResultCode, fields.status_text.or(fields.status_code));
     row.deny_assignment = verdict.deny_assignment;
     row.set(TextColumn::RoleId, verdict.role_id);
     row.set(TextColumn::RoleAssignmentId, verdict.role_assignment_id);
@@ -283,7 +296,7 @@ fn set_result<'r>(row: &mut Row<'r>, fields: &Fields<'r>, verdict: &Verdict<'r>)
 
 /// The HTTP status decides; where it is missing, the response type of the metrics does.
 fn outcome(fields: &Fields<'_>, verdict: &Verdict<'_>) -> Outcome {
-    let status = number(fields.status_code);
+    let status = fields.status_code.and_then(whole_number);
     let refused = |text: &str| {
         // Public access that the account forbids answers 409:
         // https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes, read 2026-11.

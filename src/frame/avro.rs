@@ -203,7 +203,7 @@ impl AvroFramer {
                 continue;
             };
             let bytes = self.data.get(body.rest.clone()).unwrap_or_default();
-            let step = self.json.step(Window { bytes, is_finished: true }, tape);
+            let step = self.json.step(Window { bytes, is_finished: true }, tape, None);
             let is_done = matches!(step, Step::Wait);
             if let Some((range, reason)) = body.apply(step) {
                 let in_block = (body.message, long(range.start - body.start));
@@ -243,7 +243,7 @@ impl Body {
                 self.lost_from.get_or_insert(range.start);
                 None
             }
-            Step::Record(count) => Some((take(count), None)),
+            Step::Record(count) | Step::Members(count) => Some((take(count), None)),
             Step::Reject(count, reason) => {
                 let range = take(count);
                 let start = self.lost_from.take().unwrap_or(range.start);

@@ -62,6 +62,33 @@ impl Input {
         }
     }
 
+    /// Takes the next bytes without copying them where nothing is left of those before; `chunk` is
+    /// then an old buffer to be used again.
+    pub(super) fn push_whole(&mut self, chunk: &mut Vec<u8>) {
+        let can_take = matches!(self.encoding, None | Some(Encoding::Bytes)) && !self.is_draining;
+        if !can_take || self.start < self.bytes.len() {
+            self.push(chunk);
+            return;
+        }
+        self.received += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        std::mem::swap(&mut self.bytes, chunk);
+        self.start = 0;
+        self.decide();
+    }
+
+    /// An input whose first byte, which is no byte order mark, lies at this position of an object.
+    pub(super) fn at(offset: u64) -> Self {
+        Self { offset, received: offset, encoding: Some(Encoding::Bytes), ..Self::default() }
+    }
+
+    /// Forgets everything but the buffer.
+    pub(super) fn restart(&mut self, offset: Option<u64>) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let start = bytes.len();
+        let fresh = offset.map_or_else(Self::default, Self::at);
+        *self = Self { bytes, start, ..fresh };
+    }
+
     /// Says that nothing follows.
     pub(super) fn finish(&mut self) {
         if self.is_finished {
@@ -134,24 +161,28 @@ impl Input {
         if self.encoding.is_some() || self.is_draining {
             return;
         }
-        let may_be_mark = matches!(self.bytes.first(), None | Some(0xef | 0xfe | 0xff));
-        if may_be_mark && self.bytes.len() < LONGEST_MARK && !self.is_finished {
+        // Before the start lie the bytes of another object.
+        let pending = self.bytes.get(self.start..).unwrap_or_default();
+        let may_be_mark = matches!(pending.first(), None | Some(0xef | 0xfe | 0xff));
+        if may_be_mark && pending.len() < LONGEST_MARK && !self.is_finished {
             return;
         }
-        let order = match self.bytes.get(..2) {
+        let order = match pending.get(..2) {
             Some(b"\xff\xfe") => Some(ByteOrder::Little),
             Some(b"\xfe\xff") => Some(ByteOrder::Big),
             _ => None,
         };
         if let Some(order) = order {
             let raw = std::mem::take(&mut self.bytes);
+            let raw = raw.get(self.start + 2..).unwrap_or_default();
             self.encoding = Some(Encoding::Utf16(order));
             self.offset = 2;
-            self.units.decode(raw.get(2..).unwrap_or_default(), order, &mut self.bytes);
+            self.start = 0;
+            self.units.decode(raw, order, &mut self.bytes);
         } else {
             self.encoding = Some(Encoding::Bytes);
-            if self.bytes.starts_with(UTF8_MARK) {
-                self.start = UTF8_MARK.len();
+            if pending.starts_with(UTF8_MARK) {
+                self.start += UTF8_MARK.len();
                 self.offset = 3;
             }
         }

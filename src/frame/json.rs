@@ -1,5 +1,6 @@
 //! Cuts JSON into records: lines, concatenated objects, a top-level array, Azure's envelopes.
 
+use crate::json::members::MemberReader;
 use crate::json::{Kind, ParseError, Tape};
 
 use super::encoding::{UTF8_MARK, Window};
@@ -82,22 +83,32 @@ impl JsonFramer {
         self.spent = 0;
     }
 
-    /// Looks at the start of the window; a record's parsed form is then on `tape`.
-    pub(super) fn step(&mut self, window: Window<'_>, tape: &mut Tape) -> Step {
+    /// Whether the next record begins at top level: nothing is open, and nothing is being looked for.
+    pub(super) fn is_between_records(&self) -> bool {
+        self.levels.is_empty() && self.lost.is_none()
+    }
+
+    /// Looks at the start of the window; a record's parsed form is then on `tape`, or, as
+    /// [`Step::Members`], with `reader`.
+    pub(super) fn step(&mut self, window: Window<'_>, tape: &mut Tape, reader: Option<&mut MemberReader>) -> Step {
         if !window.is_finished && window.bytes.len() < self.wanted {
             return Step::Wait;
         }
         let step = match self.lost.take() {
             Some(lost) => self.recover(window, lost),
             None if self.levels.last() == Some(&Level::Tail) => self.tail(window, tape),
-            None => self.element(window, tape),
+            None => self.element(window, tape, reader),
         };
         self.wanted = 0;
         match step {
             // A record is parsed again only once what is there has doubled, so that the work stays
             // linear; one byte over the limit is enough to see that a record is over it.
             Step::Wait => self.wanted = window.bytes.len().saturating_mul(2).clamp(1, self.window_limit()),
-            Step::Skip(count) | Step::Lose(count) | Step::Record(count) | Step::Reject(count, _) => {
+            Step::Skip(count)
+            | Step::Lose(count)
+            | Step::Record(count)
+            | Step::Members(count)
+            | Step::Reject(count, _) => {
                 self.consumed = self.consumed.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
             }
             Step::Inner(_) | Step::Refuse(_) => {}
@@ -116,7 +127,7 @@ impl JsonFramer {
     }
 
     /// What stands between records, or a record.
-    fn element(&mut self, window: Window<'_>, tape: &mut Tape) -> Step {
+    fn element(&mut self, window: Window<'_>, tape: &mut Tape, reader: Option<&mut MemberReader>) -> Step {
         let bytes = window.bytes;
         let gap = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b',')).count();
         if gap > 0 {
@@ -139,7 +150,7 @@ impl JsonFramer {
             // Files that were joined byte by byte have their marks in the middle.
             Some(0xef) if is_top && bytes.starts_with(UTF8_MARK) => Step::Skip(UTF8_MARK.len()),
             Some(0xef) if is_top && UTF8_MARK.starts_with(bytes) && !window.is_finished => Step::Wait,
-            Some(b'{') => self.object(window, tape),
+            Some(b'{') => self.object(window, tape, reader),
             Some(_) => self.other_value(window, tape),
         }
     }
@@ -159,8 +170,12 @@ impl JsonFramer {
     }
 
     /// A record, or the head of an envelope.
-    fn object(&mut self, window: Window<'_>, tape: &mut Tape) -> Step {
+    fn object(&mut self, window: Window<'_>, tape: &mut Tape, reader: Option<&mut MemberReader>) -> Step {
         let view = window.bytes.get(..self.max_record_bytes).unwrap_or(window.bytes);
+        if let Some(length) = reader.and_then(|reader| reader.read(view)) {
+            self.remember_first_key(view);
+            return Step::Members(length);
+        }
         let key = first_key(view);
         if key.is_some_and(head::is_envelope_key)
             && let Head::Envelope(length) = self.head(view)
@@ -174,10 +189,7 @@ impl JsonFramer {
                 {
                     return self.enter(length);
                 }
-                if self.first_key.is_empty() && !self.levels.is_empty() {
-                    let key = key.filter(|key| key.len() <= MAX_FIRST_KEY);
-                    self.first_key.extend_from_slice(key.unwrap_or_default());
-                }
+                self.remember_first_key(view);
                 Step::Record(length)
             }
             Err(error) => match self.head(view) {
@@ -186,6 +198,14 @@ impl JsonFramer {
                 Head::Unknown if !window.is_finished && !self.is_over(window) => Step::Wait,
                 Head::Unknown | Head::Plain => self.bad_value(window, error),
             },
+        }
+    }
+
+    /// Remembers the first key of an array's first good element.
+    fn remember_first_key(&mut self, view: &[u8]) {
+        if self.first_key.is_empty() && !self.levels.is_empty() {
+            let key = first_key(view).filter(|key| key.len() <= MAX_FIRST_KEY);
+            self.first_key.extend_from_slice(key.unwrap_or_default());
         }
     }
 
@@ -250,7 +270,7 @@ impl JsonFramer {
             // The envelope was never closed; nothing of it is lost.
             Some(b'{' | b'[' | b']') => {
                 self.levels.pop();
-                self.element(window, tape)
+                self.element(window, tape, None)
             }
             Some(_) => {
                 self.levels.pop();

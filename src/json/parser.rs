@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::text::{plain_run, unescape};
 use super::{MAX_DEPTH, Node, ParseError, Place, Tag, Tape, index};
 
 /// A recursive descent over the bytes of one value.
@@ -156,7 +157,7 @@ impl Parser<'_, '_> {
 
     fn string(&mut self, quote: usize) -> Result<usize, ParseError> {
         let start = quote + 1;
-        let end = self.plain_run(start);
+        let end = plain_run(self.input, start);
         match self.byte(end)? {
             b'"' => {
                 self.push(Tag::String, start..end)?;
@@ -167,30 +168,10 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// The position of the first quote, backslash or control character at or after `at`.
-    fn plain_run(&self, mut at: usize) -> usize {
-        let rest = self.input.get(at..).unwrap_or_default();
-        for chunk in rest.chunks_exact(8) {
-            let word = chunk.try_into().map_or(0, u64::from_le_bytes);
-            let stops = special_bytes(word);
-            if stops != 0 {
-                return at + stops.trailing_zeros() as usize / 8;
-            }
-            at += 8;
-        }
-        while let Some(&byte) = self.input.get(at) {
-            if byte == b'"' || byte == b'\\' || byte < 0x20 {
-                break;
-            }
-            at += 1;
-        }
-        at
-    }
-
     fn escaped_string(&mut self, start: usize, first_escape: usize) -> Result<usize, ParseError> {
         let mut scratch = std::mem::take(&mut self.tape.scratch);
         scratch.clear();
-        let ended = self.unescape(start, first_escape, &mut scratch);
+        let ended = unescape(self.input, start, first_escape, &mut scratch);
         let result = ended.and_then(|end| {
             // Invalid UTF-8 is refused with the whole record; here it only must not panic.
             let from = self.tape.unescaped.len();
@@ -211,85 +192,4 @@ impl Parser<'_, '_> {
         self.tape.scratch = scratch;
         result
     }
-
-    /// Unescapes into `out` from `start` on; returns the position after the closing quote.
-    fn unescape(&self, start: usize, first_escape: usize, out: &mut Vec<u8>) -> Result<usize, ParseError> {
-        out.extend_from_slice(self.input.get(start..first_escape).unwrap_or_default());
-        let mut at = first_escape;
-        loop {
-            match self.byte(at)? {
-                b'"' => return Ok(at + 1),
-                b'\\' => {
-                    let plain = match self.byte(at + 1)? {
-                        byte @ (b'"' | b'\\' | b'/') => byte,
-                        b'b' => 0x08,
-                        b'f' => 0x0c,
-                        b'n' => b'\n',
-                        b'r' => b'\r',
-                        b't' => b'\t',
-                        b'u' => {
-                            at = self.unicode_escape(at, out)?;
-                            continue;
-                        }
-                        _ => return Err(ParseError::Malformed { at, what: "an unknown escape in a string" }),
-                    };
-                    out.push(plain);
-                    at += 2;
-                }
-                byte if byte < 0x20 => {
-                    return Err(ParseError::Malformed { at, what: "a control character in a string" });
-                }
-                _ => {
-                    let end = self.plain_run(at);
-                    out.extend_from_slice(self.input.get(at..end).unwrap_or_default());
-                    at = end;
-                }
-            }
-        }
-    }
-
-    /// Decodes `\uXXXX` at `at`, with its second half if it is a surrogate pair. A lone surrogate
-    /// is valid JSON but no character: it becomes U+FFFD.
-    fn unicode_escape(&self, at: usize, out: &mut Vec<u8>) -> Result<usize, ParseError> {
-        let first = self.hex4(at + 2)?;
-        let mut end = at + 6;
-        let mut code = first;
-        if (0xd800..0xdc00).contains(&first) {
-            code = 0xfffd;
-            // The next escape must be seen before it can be said that this one stands alone.
-            if self.byte(end)? == b'\\' && self.byte(end + 1)? == b'u' {
-                let second = self.hex4(end + 2)?;
-                if (0xdc00..0xe000).contains(&second) {
-                    code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                    end += 6;
-                }
-            }
-        }
-        let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        Ok(end)
-    }
-
-    fn hex4(&self, at: usize) -> Result<u32, ParseError> {
-        let mut code = 0;
-        for step in 0..4 {
-            let byte = self.byte(at + step)?;
-            let digit = char::from(byte).to_digit(16);
-            let digit = digit.ok_or(ParseError::Malformed { at: at + step, what: "expected a hex digit" })?;
-            code = code * 16 + digit;
-        }
-        Ok(code)
-    }
-}
-
-/// Sets the high bit of every byte of `word` that is a quote, a backslash or below 0x20.
-///
-/// Exact for the lowest set bit, which is all that is used: a borrow can only spill upward.
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let below = |lanes: u64, limit: u64| lanes.wrapping_sub(ONES * limit) & !lanes;
-    (below(quote, 1) | below(backslash, 1) | below(word, 0x20)) & HIGH
 }

@@ -29,6 +29,17 @@ impl<'a> TextView<'a> {
         column.as_string_opt::<i32>().map(Self::Plain)
     }
 
+    /// The rows whose text is `word`, as flags.
+    pub fn rows_of(self, word: &str) -> Vec<bool> {
+        match self {
+            Self::Dictionary(dictionary, values) => {
+                let is_word: Vec<bool> = values.iter().map(|value| value == Some(word)).collect();
+                dictionary.keys_iter().map(|key| key.is_some_and(|key| is_word.get(key) == Some(&true))).collect()
+            }
+            Self::Plain(values) => values.iter().map(|value| value == Some(word)).collect(),
+        }
+    }
+
     /// The text in `row`; `None` where it is null.
     pub fn get(self, row: usize) -> Option<&'a str> {
         match self {

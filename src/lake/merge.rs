@@ -15,6 +15,7 @@ use crate::event::builder::BATCH_ROWS;
 use crate::event::schema;
 use crate::event::vocabulary::Form;
 use crate::json::write_json_string;
+use crate::parallel;
 
 /// Columns in which duplicates must agree: those that all forms fold to the same value. Addresses
 /// are left out (some forms only have the token's), and so are names and codes that forms spell
@@ -60,10 +61,8 @@ impl Entry {
 /// # Errors
 ///
 /// An [`ArrowError`] when a batch is not of the decoded schema.
-pub(super) fn merge(batches: Vec<RecordBatch>) -> Result<Resolved, ArrowError> {
-    let mut entries = entries(&batches)?;
-    entries.sort_unstable();
-    let groups: Vec<&[Entry]> = entries.chunk_by(|a, b| a.uid == b.uid).filter(|group| group.len() > 1).collect();
+pub(super) fn merge(batches: Vec<RecordBatch>, threads: usize) -> Result<Resolved, ArrowError> {
+    let groups = groups(&batches, threads)?;
     let mut resolved = Resolved::default();
     if groups.is_empty() {
         for batch in batches {
@@ -101,18 +100,53 @@ pub(super) fn merge(batches: Vec<RecordBatch>) -> Result<Resolved, ArrowError> {
     Ok(resolved)
 }
 
-fn entries(batches: &[RecordBatch]) -> Result<Vec<Entry>, ArrowError> {
-    let mut entries = Vec::with_capacity(batches.iter().map(RecordBatch::num_rows).sum());
-    for (batch_index, batch) in batches.iter().enumerate() {
-        let uids = TextView::of(batch, "event_uid")?;
-        for row in 0..batch.num_rows() {
-            let uid = uids.get(row).and_then(|hex| u128::from_str_radix(hex, 16).ok());
-            let uid = uid.ok_or_else(|| ArrowError::ComputeError("an event without uid".to_owned()))?;
-            let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            entries.push(Entry { uid, batch: index(batch_index), row: index(row) });
+/// How many bits of a uid choose its bucket: a bucket of a million records fits a core's cache.
+const BUCKET_BITS: u32 = 7;
+
+/// The records that share their uid with others, together. Records are spread over buckets by uid,
+/// and each bucket is sorted on its own.
+fn groups(batches: &[RecordBatch], threads: usize) -> Result<Vec<Vec<Entry>>, ArrowError> {
+    let spread = parallel::map(threads, batches.iter().enumerate().collect(), |(at, batch)| spread(at, batch));
+    let spread = spread.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let buckets = (0..1_usize << BUCKET_BITS).collect();
+    let groups = parallel::map(threads, buckets, |bucket: usize| {
+        let parts = || spread.iter().filter_map(|buckets| buckets.get(bucket));
+        let mut entries = Vec::with_capacity(parts().map(Vec::len).sum());
+        parts().for_each(|part| entries.extend_from_slice(part));
+        entries.sort_unstable();
+        let shared = entries.chunk_by(|a, b| a.uid == b.uid).filter(|group| group.len() > 1);
+        shared.map(<[Entry]>::to_vec).collect::<Vec<_>>()
+    });
+    Ok(groups.into_iter().flatten().collect())
+}
+
+/// The records of a batch by bucket.
+fn spread(batch_index: usize, batch: &RecordBatch) -> Result<Vec<Vec<Entry>>, ArrowError> {
+    let uids = TextView::of(batch, "event_uid")?;
+    let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let mut buckets = vec![Vec::new(); 1 << BUCKET_BITS];
+    for row in 0..batch.num_rows() {
+        let uid = uids.get(row).and_then(parse_hex);
+        let uid = uid.ok_or_else(|| ArrowError::ComputeError("an event without uid".to_owned()))?;
+        let bucket = usize::try_from(uid >> (u128::BITS - BUCKET_BITS)).unwrap_or(0);
+        if let Some(bucket) = buckets.get_mut(bucket) {
+            bucket.push(Entry { uid, batch: index(batch_index), row: index(row) });
         }
     }
-    Ok(entries)
+    Ok(buckets)
+}
+
+/// The number that 32 lower-case hex digits stand for.
+fn parse_hex(text: &str) -> Option<u128> {
+    let digits = <[u8; 32]>::try_from(text.as_bytes()).ok()?;
+    digits.iter().try_fold(0_u128, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(value))
+    })
 }
 
 /// The columns that decide between duplicates.

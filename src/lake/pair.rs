@@ -16,14 +16,15 @@ use hashbrown::{DefaultHashBuilder, HashMap};
 use super::columns::TextView;
 use crate::event::builder::word_array;
 use crate::event::vocabulary::{BodyFrom, LogSource, Phase, Word};
+use crate::parallel;
 
 /// The columns that a terminal record takes from its operation's Start record.
 const TAKEN: &[&str] = &["role_id", "assignee_id", "scope", "role_assignment_id", "request_body"];
 
 /// What tells operations apart, and records of one operation.
 struct Views<'a> {
-    source: TextView<'a>,
-    phase: TextView<'a>,
+    activity: Vec<bool>,
+    terminal: Vec<bool>,
     correlation_id: TextView<'a>,
     operation: TextView<'a>,
     target_id: TextView<'a>,
@@ -44,8 +45,8 @@ impl<'a> Views<'a> {
     fn of(batch: &'a RecordBatch) -> Result<Self, ArrowError> {
         let time = batch.column_by_name("time").and_then(|column| column.as_any().downcast_ref());
         Ok(Self {
-            source: TextView::of(batch, "source")?,
-            phase: TextView::of(batch, "phase")?,
+            activity: TextView::of(batch, "source")?.rows_of(LogSource::Activity.as_str()),
+            terminal: TextView::of(batch, "phase")?.rows_of(Phase::Terminal.as_str()),
             correlation_id: TextView::of(batch, "correlation_id")?,
             operation: TextView::of(batch, "operation")?,
             target_id: TextView::of(batch, "target_id")?,
@@ -57,11 +58,11 @@ impl<'a> Views<'a> {
     }
 
     fn is_activity(&self, row: usize) -> bool {
-        self.source.get(row) == Some(LogSource::Activity.as_str())
+        self.activity.get(row) == Some(&true)
     }
 
     fn is_terminal(&self, row: usize) -> bool {
-        self.phase.get(row) == Some(Phase::Terminal.as_str())
+        self.terminal.get(row) == Some(&true)
     }
 
     /// Whether a record has a body to give. Scope and assignment alone come from its target, which
@@ -80,14 +81,14 @@ impl<'a> Views<'a> {
 /// # Errors
 ///
 /// An [`ArrowError`] when a batch is not of the resolved schema.
-pub(super) fn pair(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
-    let views = batches.iter().map(Views::of).collect::<Result<Vec<_>, _>>()?;
+pub(super) fn pair(batches: &[RecordBatch], threads: usize) -> Result<Vec<RecordBatch>, ArrowError> {
+    let views = parallel::map(threads, batches.iter().collect(), Views::of);
+    let views = views.into_iter().collect::<Result<Vec<_>, _>>()?;
     let donors = donors(&views);
     if donors.is_empty() {
         return Ok(batches.to_vec());
     }
-    let mut paired = Vec::with_capacity(batches.len());
-    for (batch, own) in batches.iter().zip(&views) {
+    let paired = parallel::map(threads, batches.iter().zip(&views).collect(), |(batch, own)| {
         let gifts: Vec<(usize, Place)> = (0..batch.num_rows())
             .filter(|row| own.is_activity(*row) && own.is_terminal(*row))
             .filter(|row| own.body_from.get(*row) != Some(BodyFrom::Request.as_str()))
@@ -96,9 +97,9 @@ pub(super) fn pair(batches: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowErr
                 Some((row, choose(&views, own, row, candidates)?))
             })
             .collect();
-        paired.push(if gifts.is_empty() { batch.clone() } else { give(batches, batch, own, &gifts)? });
-    }
-    Ok(paired)
+        if gifts.is_empty() { Ok(batch.clone()) } else { give(batches, batch, own, &gifts) }
+    });
+    paired.into_iter().collect()
 }
 
 fn donors<'a>(views: &[Views<'a>]) -> HashMap<Key<'a>, Vec<Place>, DefaultHashBuilder> {

@@ -27,9 +27,9 @@ const PARTITIONS: usize = 64;
 /// Rows of a row group of temporary files: they are read whole, so large ones only cost memory.
 const ROW_GROUP_ROWS: usize = 65_536;
 
-/// Where a batch comes from: unit of work, and number of the batch in it. In memory, batches are
-/// put in this order, whichever thread was first.
-pub type Tag = (u64, u64);
+/// Where a batch comes from: unit of work, block in it, and number of the batch in that. In memory,
+/// batches are put in this order, whichever thread was first.
+pub type Tag = (u64, u64, u64);
 
 /// Why events could not be kept.
 #[derive(Debug, thiserror::Error)]

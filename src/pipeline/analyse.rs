@@ -1,12 +1,11 @@
 //! Over what was read: the session with its tables, the rules, their findings, the identities.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
 
+use super::ahead::Ahead;
 use super::baseline::Baseline;
 use super::{Cancel, Loaded, Quarantined, Watch, identities};
 use crate::coverage::Coverage;
@@ -19,13 +18,9 @@ use crate::lake::Streams;
 use crate::matrix::{self, Matrix};
 use crate::report::IdentityRow;
 use crate::rule::Rule;
-use crate::rule::params;
 use crate::rule::run::{self, Evaluability};
 use crate::sql::session::{self, SessionOptions};
 use crate::sql::tables::{self, EventTable, StreamTables};
-
-/// How often a running query looks whether the run was interrupted.
-const CANCEL_POLL: Duration = Duration::from_millis(100);
 
 /// Share of the memory limit for queries: what decoded events in memory leave is half, and half
 /// of that is for what the engine does not account for.
@@ -131,12 +126,43 @@ pub async fn analyse(
     if let Some(baseline) = &baseline {
         lists.push(("baseline", baseline.table()?));
     }
-    let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, threads).await?;
+    // Rules run side by side, so each has one thread; what comes after them has all.
+    let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
     let Loaded { streams: _streams, classifier, mut coverage, rejected } = loaded;
 
     let mut findings = Vec::new();
+    let evaluable = evaluable(rules, &filled, &mut coverage);
+    let mut ahead = Ahead::new(&ctx, evaluable, threads);
+    while let Some((rule, mut evidence)) = ahead.next() {
+        watch.stage(&rule.head.id);
+        let mut folder = Folder::new(rule, &known, &mut exceptions);
+        while let Some(batch) = cancel.interruptible(async { Ok(evidence.recv().await) }).await? {
+            folder.push(&batch?)?;
+        }
+        findings.extend(folder.finish());
+        coverage.rules.run.push(rule.head.id.clone());
+    }
+    let ctx = session::with_threads(&ctx, threads);
+    fold::sort(&mut findings);
+    coverage.exceptions = exceptions.coverage();
+    let identities = if wants_identities || wants_matrix {
+        cancel.interruptible(identities::rows(&ctx, &classifier)).await?
+    } else {
+        Vec::new()
+    };
+    let matrix = if wants_matrix { Some(cancel.interruptible(matrix::build(&ctx, &identities)).await?) } else { None };
+    let baseline = match baseline {
+        Some(baseline) => Some(cancel.interruptible(baseline.with_events(&ctx)).await?),
+        None => None,
+    };
+    Ok(Analysis { findings, coverage, identities, matrix, baseline, rejected })
+}
+
+/// The rules that the data at hand can say something about; the others go into the coverage.
+fn evaluable<'r>(rules: Vec<&'r Rule>, filled: &BTreeSet<String>, coverage: &mut Coverage) -> Vec<&'r Rule> {
+    let mut evaluable = Vec::new();
     for rule in rules {
-        match run::evaluability(rule, &coverage.sources, &filled) {
+        match run::evaluability(rule, &coverage.sources, filled) {
             Evaluability::Not(reason) => {
                 coverage.rules.not_evaluable.push(reason);
                 continue;
@@ -144,44 +170,9 @@ pub async fn analyse(
             Evaluability::Partial(reason) => coverage.rules.partial.push(reason),
             Evaluability::Full => {}
         }
-        watch.stage(&rule.head.id);
-        let mut folder = Folder::new(rule, &known, &mut exceptions);
-        interruptible(cancel, fold_rule(&ctx, rule, &mut folder)).await?;
-        findings.extend(folder.finish());
-        coverage.rules.run.push(rule.head.id.clone());
+        evaluable.push(rule);
     }
-    fold::sort(&mut findings);
-    coverage.exceptions = exceptions.coverage();
-    let identities = if wants_identities || wants_matrix {
-        interruptible(cancel, identities::rows(&ctx, &classifier)).await?
-    } else {
-        Vec::new()
-    };
-    let matrix = if wants_matrix { Some(interruptible(cancel, matrix::build(&ctx, &identities)).await?) } else { None };
-    let baseline = match baseline {
-        Some(baseline) => Some(interruptible(cancel, baseline.with_events(&ctx)).await?),
-        None => None,
-    };
-    Ok(Analysis { findings, coverage, identities, matrix, baseline, rejected })
-}
-
-async fn fold_rule(ctx: &SessionContext, rule: &Rule, folder: &mut Folder<'_>) -> Result<(), RunError> {
-    let mut evidence = run::stream(ctx, rule, &params::values(rule)).await?;
-    while let Some(batch) = evidence.try_next().await.map_err(|error| run::failed(rule, error))? {
-        folder.push(&batch)?;
-    }
-    Ok(())
-}
-
-/// Waits for `work`, unless the run is interrupted first.
-async fn interruptible<T>(cancel: &Cancel, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = tokio::time::sleep(CANCEL_POLL) => cancel.check()?,
-        }
-    }
+    evaluable
 }
 
 /// The streams as tables. Batches are shared, not copied.

@@ -9,23 +9,29 @@ use arrow::record_batch::RecordBatch;
 use super::ingest::Ingested;
 use super::quarantine::{Quarantine, Quarantined};
 use super::{Cancel, Loaded};
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
 use crate::event::vocabulary::{OpClass, Outcome, Stream};
 use crate::identity::{Classifier, Inventory};
 use crate::json::Tape;
 use crate::lake::{self, Conflict, Partitions, StoreError, Streams, StreamsBuilder};
+use crate::parallel;
 use crate::time::UtcMicros;
 
 /// Turns what was read into classified events by stream.
-pub(super) fn settle(ingested: Ingested, quarantine: &mut Quarantine<'_>, cancel: &Cancel) -> Result<Loaded, RunError> {
+pub(super) fn settle(
+    ingested: Ingested,
+    threads: usize,
+    quarantine: &mut Quarantine<'_>,
+    cancel: &Cancel,
+) -> Result<Loaded, RunError> {
     let Ingested { store, mut inventory, evidence, mut coverage } = ingested;
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut partitions = store.finish().map_err(stored)?;
     for index in 0..partitions.len() {
         cancel.check()?;
-        let resolved = lake::resolve(partitions.take(index).map_err(stored)?).map_err(broken)?;
+        let resolved = lake::resolve(partitions.take(index).map_err(stored)?, threads).map_err(broken)?;
         coverage.records.duplicates += resolved.duplicates;
         coverage.records.events -= resolved.duplicates;
         coverage.conflicting_duplicates += resolved.conflicts.len() as u64;
@@ -41,7 +47,7 @@ pub(super) fn settle(ingested: Ingested, quarantine: &mut Quarantine<'_>, cancel
     }
     quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
     let classifier = Classifier::build(inventory, &evidence);
-    let streams = classify(partitions, &classifier, &mut coverage, cancel)?;
+    let streams = classify(partitions, &classifier, &mut coverage, (threads, cancel))?;
     Ok(Loaded { streams, classifier, coverage, rejected: quarantine.shown().to_vec() })
 }
 
@@ -84,53 +90,72 @@ fn classify(
     mut partitions: Partitions,
     classifier: &Classifier,
     coverage: &mut Coverage,
-    cancel: &Cancel,
+    (threads, cancel): (usize, &Cancel),
 ) -> Result<Streams, RunError> {
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut streams = StreamsBuilder::for_partitions(&partitions).map_err(stored)?;
     for index in 0..partitions.len() {
         cancel.check()?;
-        for batch in partitions.take(index).map_err(stored)? {
-            let events = classifier.classify(&batch).map_err(broken)?;
-            count_sources(&events, coverage).map_err(broken)?;
-            for stream in Stream::ALL {
-                let part = of_stream(&events, *stream).map_err(broken)?;
-                if part.num_rows() > 0 {
-                    streams.push(*stream, part).map_err(stored)?;
-                }
+        let batches = partitions.take(index).map_err(stored)?;
+        let split = parallel::map(threads, batches, |batch| split(&batch, classifier));
+        for split in split {
+            let Split { parts, sources } = split.map_err(broken)?;
+            for (source, counts) in sources {
+                coverage.sources.entry(source).or_default().add(&counts);
+            }
+            for (stream, part) in parts {
+                streams.push(stream, part).map_err(stored)?;
             }
         }
     }
     streams.finish().map_err(stored)
 }
 
-fn of_stream(events: &RecordBatch, stream: Stream) -> Result<RecordBatch, ArrowError> {
-    let streams = lake::text_column(events, "stream")?;
-    let keep = (0..events.num_rows()).map(|row| Some(streams.get(row) == Some(stream.as_str()))).collect();
-    filter_record_batch(events, &keep)
+/// A batch, classified and split.
+struct Split {
+    parts: Vec<(Stream, RecordBatch)>,
+    sources: Vec<(String, SourceCoverage)>,
 }
 
-fn count_sources(events: &RecordBatch, coverage: &mut Coverage) -> Result<(), ArrowError> {
+fn split(batch: &RecordBatch, classifier: &Classifier) -> Result<Split, ArrowError> {
+    let events = classifier.classify(batch)?;
+    let sources = sources(&events)?;
+    let mut parts = Vec::new();
+    for stream in Stream::ALL {
+        let part = of_stream(&events, *stream)?;
+        if part.num_rows() > 0 {
+            parts.push((*stream, part));
+        }
+    }
+    Ok(Split { parts, sources })
+}
+
+fn of_stream(events: &RecordBatch, stream: Stream) -> Result<RecordBatch, ArrowError> {
+    let streams = lake::text_column(events, "stream")?.rows_of(stream.as_str());
+    match streams.iter().filter(|keep| **keep).count() {
+        0 => Ok(events.slice(0, 0)),
+        all if all == events.num_rows() => Ok(events.clone()),
+        _ => filter_record_batch(events, &streams.into()),
+    }
+}
+
+/// Counts the events of each source, with the times of the first and the last.
+fn sources(events: &RecordBatch) -> Result<Vec<(String, SourceCoverage)>, ArrowError> {
     let missing = |name: &str| ArrowError::SchemaError(format!("events have no usable column {name}"));
     let times = events.column_by_name("time").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
     let times = times.ok_or_else(|| missing("time"))?;
     let sources = events.column_by_name("source").and_then(|c| c.as_dictionary_opt::<Int32Type>());
     let sources = sources.ok_or_else(|| missing("source"))?;
     let names = sources.values().as_string_opt::<i32>().ok_or_else(|| missing("source"))?;
-    // One entry a code: the map is looked up once a batch and source, not once an event.
-    let mut counts = vec![(0_u64, i64::MAX, i64::MIN); names.len()];
+    // One entry a code: names are looked at once a batch and source, not once an event.
+    let mut counts = vec![SourceCoverage::default(); names.len()];
     for row in 0..events.num_rows() {
         if let Some(count) = sources.key(row).and_then(|code| counts.get_mut(code)) {
-            let time = times.value(row);
-            *count = (count.0 + 1, count.1.min(time), count.2.max(time));
+            let time = Some(UtcMicros(times.value(row)));
+            count.add(&SourceCoverage { events: 1, first: time, last: time });
         }
     }
-    for (code, (events, first, last)) in counts.into_iter().enumerate().filter(|(_, count)| count.0 > 0) {
-        let source = coverage.sources.entry(names.value(code).to_owned()).or_default();
-        source.events += events;
-        source.first = Some(source.first.map_or(UtcMicros(first), |known| known.min(UtcMicros(first))));
-        source.last = Some(source.last.map_or(UtcMicros(last), |known| known.max(UtcMicros(last))));
-    }
-    Ok(())
+    let counted = counts.into_iter().enumerate().filter(|(_, count)| count.events > 0);
+    Ok(counted.map(|(code, count)| (names.value(code).to_owned(), count)).collect())
 }

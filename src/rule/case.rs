@@ -128,12 +128,11 @@ async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Findi
     let config = Config::parse("the case's configuration", &case.config)?;
     let mut library = Library::of(rule);
     library.configure(&config.rules)?;
-    let rule = library.rules().first().cloned().ok_or_else(|| RunError::usage("no rule"))?;
-    let allowed_ip = config.allowed_ip_table()?;
+    let baseline = (!case.baseline.is_empty()).then(|| Baseline::parse("the case's baseline", &case.baseline));
     let questions = Questions {
-        lists: vec![("allowed_ip", allowed_ip)],
-        baseline: Some(Baseline::parse("the case's baseline", &case.baseline)?),
-        rules: vec![&rule],
+        lists: vec![("allowed_ip", config.allowed_ip_table()?)],
+        baseline: baseline.transpose()?,
+        rules: library.rules().iter().collect(),
         exceptions: Exceptions::new(config.expected, &library)?,
         identities: false,
         matrix: false,

@@ -84,6 +84,11 @@ const SHIPPED: &[Shipped] = shipped![
     "infra_doing_data/dbmi-user-delegation-key",
 ];
 
+/// Whether a rule is one of those compiled in, as it was compiled in.
+pub(crate) fn is_shipped(rule: &Rule) -> bool {
+    SHIPPED.iter().any(|(file, text, _)| *file == rule.file && *text == rule.sql)
+}
+
 /// All loaded rules, sorted by id. No two answer to the same name.
 #[derive(Debug, Clone, Default)]
 pub struct Library {

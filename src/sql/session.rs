@@ -71,6 +71,13 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     Ok(ctx)
 }
 
+/// The same session, with queries spread over this many partitions.
+pub fn with_threads(ctx: &SessionContext, threads: usize) -> SessionContext {
+    let mut state = ctx.state();
+    state.config_mut().options_mut().execution.target_partitions = threads.max(1);
+    SessionContext::new_with_state(state)
+}
+
 /// Plans one statement that changes nothing: a query, `EXPLAIN`, `SHOW` or `DESCRIBE`.
 ///
 /// # Errors

@@ -20,20 +20,19 @@ use crate::coverage::SourceCoverage;
 use crate::error::RunError;
 use crate::event::schema::ColumnType;
 use crate::event::{operation, role, schema};
+use crate::sql::events::{Batches, EventsInMemory};
 use crate::sql::session::{SessionOptions, build};
 
 /// Names of the four base tables.
 pub const STREAM_TABLES: [&str; 4] = ["dbmi", "adac", "other", "unattributed"];
 
-/// Names of the views over them, with their queries, in the order in which they can be made.
-const VIEWS: [(&str, &str); 2] = [
-    (
-        "events",
-        "SELECT * FROM dbmi UNION ALL SELECT * FROM adac UNION ALL SELECT * FROM other \
-         UNION ALL SELECT * FROM unattributed",
-    ),
-    ("grants", "SELECT * FROM events WHERE op_class = 'role_assign' AND outcome = 'success'"),
-];
+/// Names of the views over all of them, with their queries.
+const VIEWS: [(&str, &str); 1] =
+    [("grants", "SELECT * FROM events WHERE op_class = 'role_assign' AND outcome = 'success'")];
+
+/// Name of the table of all streams. Not a view over them: planning it four times for every rule
+/// would take longer than running most.
+const ALL_STREAMS: &str = "events";
 
 /// Where the events of a stream are.
 #[derive(Debug, Clone)]
@@ -179,7 +178,7 @@ pub fn side_table_names() -> impl Iterator<Item = &'static str> {
 /// Names of all tables and views, sorted.
 pub fn names() -> Vec<&'static str> {
     let views = VIEWS.iter().map(|(name, _)| *name);
-    let mut names: Vec<_> = side_table_names().chain(views).chain(STREAM_TABLES).collect();
+    let mut names: Vec<_> = side_table_names().chain(views).chain(STREAM_TABLES).chain([ALL_STREAMS]).collect();
     names.sort_unstable();
     names
 }
@@ -212,16 +211,29 @@ pub async fn empty_session() -> Result<SessionContext, RunError> {
 ///
 /// [`RunError::Internal`] when batches are not of the schema, or files cannot be opened.
 pub async fn register_events(ctx: &SessionContext, streams: StreamTables) -> Result<(), RunError> {
-    let tables = [streams.dbmi, streams.adac, streams.other, streams.unattributed];
-    for (name, table) in STREAM_TABLES.into_iter().zip(tables) {
-        let provider = match table {
-            EventTable::Memory(batches) => memory_table(ctx, schema::events(), batches),
-            EventTable::Parquet(files) => parquet_table(ctx, &files),
-        };
-        provider
-            .and_then(|provider| ctx.register_table(name, provider))
-            .map_err(|error| RunError::internal(format!("cannot open the table {name}"), error))?;
+    let register = |name: &str, table: Result<Arc<dyn TableProvider>, DataFusionError>| {
+        table
+            .and_then(|table| ctx.register_table(name, table))
+            .map_err(|error| RunError::internal(format!("cannot open the table {name}"), error))
+    };
+    let mut all = Batches::default();
+    let mut all_files = Vec::new();
+    for (name, table) in
+        STREAM_TABLES.into_iter().zip([streams.dbmi, streams.adac, streams.other, streams.unattributed])
+    {
+        match table {
+            EventTable::Memory(batches) => {
+                let batches = Batches::new(batches);
+                all = all.and(&batches);
+                register(name, Ok(in_memory(batches)))?;
+            }
+            EventTable::Parquet(files) => {
+                register(name, parquet_table(&files))?;
+                all_files.extend(files);
+            }
+        }
     }
+    register(ALL_STREAMS, if all_files.is_empty() { Ok(in_memory(all)) } else { parquet_table(&all_files) })?;
     for (name, query) in VIEWS {
         let failed = |error| RunError::internal(format!("cannot make the view {name}"), error);
         let view = ctx.sql(query).await.map_err(failed)?.into_view();
@@ -335,26 +347,14 @@ fn defect(message: String) -> RunError {
     RunError::Internal { message, source: None }
 }
 
-/// A table over batches, spread over as many partitions as the session has threads.
-fn memory_table(
-    ctx: &SessionContext,
-    schema: SchemaRef,
-    batches: Vec<RecordBatch>,
-) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-    let partitions = ctx.copied_config().target_partitions().min(batches.len()).max(1);
-    let mut parts = vec![Vec::new(); partitions];
-    for (n, batch) in batches.into_iter().enumerate() {
-        if let Some(part) = parts.get_mut(n % partitions) {
-            part.push(batch);
-        }
-    }
-    Ok(Arc::new(MemTable::try_new(schema, parts)?))
+fn in_memory(batches: Batches) -> Arc<dyn TableProvider> {
+    Arc::new(EventsInMemory { schema: schema::events(), batches })
 }
 
 /// A table over Parquet files. No files are an empty table.
-fn parquet_table(ctx: &SessionContext, files: &[PathBuf]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+fn parquet_table(files: &[PathBuf]) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     if files.is_empty() {
-        return memory_table(ctx, schema::events(), Vec::new());
+        return Ok(in_memory(Batches::default()));
     }
     let urls = files.iter().map(|file| file_url(file)).collect::<Result<Vec<_>, _>>()?;
     // Every file is named, so no ending may rule one out.

@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod fast_path;
 mod formats;
 mod forms;
 mod generated;

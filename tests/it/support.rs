@@ -49,7 +49,7 @@ pub(crate) fn read_with(path: &Path, options: &ReadOptions) -> Loaded {
 /// The rules of the project, checked once for all tests.
 pub(crate) fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| runtime().block_on(rule::check::load(&[])).unwrap())
+    LIBRARY.get_or_init(|| runtime().block_on(rule::check::shipped()).unwrap())
 }
 
 /// A runtime for what is async.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::cli::args::{ExplainArgs, ExplainFormat, ReadOptions, must_exist};
-use crate::cli::engine::{available_threads, config, list, memory_limit, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{
+    available_threads, config, library, list, memory_limit, runtime, show_rejected, watch_signals,
+};
 use crate::cli::output::{Terminal, to_stdout};
 use crate::cli::readability;
 use crate::coverage::Coverage;
@@ -17,11 +19,11 @@ use crate::pipeline::{self, Cancel, Opened, Quarantine, Unwatched};
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, counted, field, painted};
 use crate::report::{ReportError, SCHEMA_VERSION, Style, json};
+use crate::rule::Rule;
 use crate::rule::explain::{
     ColumnValues, ExplainedBranch, ExplainedCondition, ExplainedStep, Explanation, Kind, Verdict, explain,
 };
 use crate::rule::run::{Evaluability, evaluability};
-use crate::rule::{self, Rule};
 
 /// An explanation as a document. Field order is the JSON's.
 #[derive(Debug, Serialize)]
@@ -70,8 +72,7 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let config = config(args.config.as_deref())?;
-    let mut library = runtime.block_on(rule::check::load(&args.rules))?;
-    library.configure(&config.rules)?;
+    let library = library(&runtime, &args.rules, &config, &cancel)?;
     let rule = library.find(&args.rule)?;
     let lists = vec![("allowed_ip", config.allowed_ip_table()?)];
     let exceptions = Exceptions::new(config.expected, &library)?;

@@ -8,7 +8,8 @@ fn row_of(claims: &str, evidence: Option<&str>, caller: Option<&str>, check: imp
     let mut actor = Actor::from_claims(tape.root(claims).unwrap());
     if let Some(evidence) = evidence {
         other.parse(evidence.as_bytes()).unwrap();
-        actor.add_evidence(other.root(evidence).unwrap());
+        let said = |key| other.root(evidence).unwrap().get(key).and_then(Value::as_str);
+        actor.add_evidence(said("principalType"), said("principalId"));
     }
     if let Some(caller) = caller {
         actor.add_caller(caller);

@@ -2,6 +2,7 @@
 
 use crate::arm;
 use crate::event::vocabulary::TokenKind;
+use crate::format::members::{Archived, Member};
 use crate::format::pick::{pick, text};
 use crate::json::Value;
 
@@ -53,6 +54,28 @@ const COLUMNS: [&str; COUNT] = [
     "identity_claim_name_s",
 ];
 
+/// The same claims as members of an archive's record, in the same order.
+const MEMBERS: [Member; COUNT] = [
+    Member::ClaimOid,
+    Member::ClaimOidUri,
+    Member::ClaimAppid,
+    Member::ClaimAppidacr,
+    Member::ClaimIdtyp,
+    Member::ClaimUpn,
+    Member::ClaimUpnUri,
+    Member::ClaimUniqueName,
+    Member::ClaimNameUri,
+    Member::ClaimScp,
+    Member::ClaimScopeUri,
+    Member::ClaimMirid,
+    Member::ClaimAzRid,
+    Member::ClaimTid,
+    Member::ClaimTidUri,
+    Member::ClaimIss,
+    Member::ClaimUti,
+    Member::ClaimName,
+];
+
 /// What is read of a token's claims.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Claims<'r> {
@@ -82,7 +105,15 @@ impl<'r> Claims<'r> {
     /// Reads the claims under `identity`. They stand in `claim`, one word for all of them.
     pub(super) fn of(identity: Option<Value<'r>>) -> Self {
         let [claim, claims] = pick(identity, &["claim", "claims"]);
-        Self::from_values(&pick(claim.or(claims), &NAMES))
+        Self::from_texts(pick(claim.or(claims), &NAMES).map(text))
+    }
+
+    /// Reads the claims of an archive's record; `None` where they do not stand in `claim`.
+    pub(super) fn of_members(members: Archived<'r>) -> Option<Self> {
+        if members.has(Member::Claims) {
+            return None;
+        }
+        Some(Self::from_texts(MEMBERS.map(|member| members.text(member))))
     }
 
     /// Reads the claims of a row of `AzureDiagnostics`. Past 500 columns its table moves the rest
@@ -95,11 +126,11 @@ impl<'r> Claims<'r> {
                 *slot = slot.or(value);
             }
         }
-        Self::from_values(&found)
+        Self::from_texts(found.map(text))
     }
 
-    fn from_values(found: &[Option<Value<'r>>; COUNT]) -> Self {
-        let [oid, oid_uri, appid, appidacr, idtyp, upn, upn_uri, unique_name, name_uri, rest @ ..] = found.map(text);
+    fn from_texts(found: [Option<&'r str>; COUNT]) -> Self {
+        let [oid, oid_uri, appid, appidacr, idtyp, upn, upn_uri, unique_name, name_uri, rest @ ..] = found;
         let [scp, scope_uri, mirid, az_rid, tid, tid_uri, iss, uti, name] = rest;
         Self {
             object_id: oid.or(oid_uri),

@@ -1,12 +1,12 @@
 //! Who made a storage request.
 
 use super::Fields;
+use super::authorization::Authorization;
 use crate::event::vocabulary::{AuthType, PrincipalVia, TokenKind};
 use crate::event::{Row, Scratch, TextColumn};
 use crate::format::actor;
-use crate::format::pick::{pick, same_guid, text};
+use crate::format::pick::same_guid;
 use crate::format::sas::Uri;
-use crate::json::Value;
 
 /// Sets the columns of the effective principal.
 ///
@@ -79,20 +79,8 @@ fn auth_type(declared: &str) -> AuthType {
     words.iter().find(|(word, _)| starts_with(word)).map_or(AuthType::Unknown, |(_, kind)| *kind)
 }
 
-/// The principals of all entries of `authorization`: id and type.
-fn principals(authorization: Option<Value<'_>>) -> impl Iterator<Item = (Option<&str>, Option<&str>)> {
-    authorization.into_iter().flat_map(Value::items).filter_map(|entry| entry.at(&["principals"])).flat_map(
-        |principals| {
-            principals.items().map(|principal| {
-                let [id, kind] = pick(Some(principal), &["id", "type"]);
-                (text(id), text(kind))
-            })
-        },
-    )
-}
-
-fn first_principal(authorization: Option<Value<'_>>) -> Option<&str> {
-    principals(authorization).find_map(|(id, _)| id)
+fn first_principal(authorization: Authorization<'_>) -> Option<&str> {
+    authorization.principals().find_map(|(id, _)| id)
 }
 
 fn token_kind(word: &str) -> Option<TokenKind> {
@@ -106,13 +94,13 @@ fn token_kind(word: &str) -> Option<TokenKind> {
 }
 
 /// The kind of the principal with this id.
-fn kind_of(authorization: Option<Value<'_>>, id: &str) -> Option<TokenKind> {
-    let own = principals(authorization).filter(|(other, _)| other.is_some_and(|other| same_guid(other, id)));
+fn kind_of(authorization: Authorization<'_>, id: &str) -> Option<TokenKind> {
+    let own = authorization.principals().filter(|(other, _)| other.is_some_and(|other| same_guid(other, id)));
     own.filter_map(|(_, kind)| kind).find_map(token_kind)
 }
 
 /// The kind of whichever principals there are, users first.
-fn any_kind(authorization: Option<Value<'_>>) -> Option<TokenKind> {
-    let kinds = || principals(authorization).filter_map(|(_, kind)| kind).filter_map(token_kind);
+fn any_kind(authorization: Authorization<'_>) -> Option<TokenKind> {
+    let kinds = || authorization.principals().filter_map(|(_, kind)| kind).filter_map(token_kind);
     kinds().find(|kind| *kind == TokenKind::User).or_else(|| kinds().next())
 }

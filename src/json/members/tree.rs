@@ -1,0 +1,324 @@
+//! The keys that records were seen with, which of them are wanted, and which follows which.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::{Step, Take, Want};
+use crate::json::text::plain_run;
+
+/// Stands for no key, and for no shape.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Shape of the record itself.
+pub(super) const TOP: u32 = 0;
+
+/// Most keys that are remembered. A tenant's logs have a few hundred; logs that make keys up cost
+/// time from here on, not memory.
+const MAX_KEYS: usize = 16_384;
+
+/// Longest key that is remembered, in bytes. The longest claim seen has some 90.
+const MAX_KEY_BYTES: usize = 256;
+
+/// The kinds of values that are wanted of a member, as bits. Nobody wants a member without any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Kinds(u8);
+
+impl Kinds {
+    pub(super) const SCALAR: Self = Self(1);
+    pub(super) const OBJECT: Self = Self(2);
+    pub(super) const ARRAY: Self = Self(4);
+    pub(super) const ANY: Self = Self(8);
+
+    pub(super) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn has(self, kind: Self) -> bool {
+        self.0 & kind.0 != 0
+    }
+
+    fn add(&mut self, kind: Self) {
+        self.0 |= kind.0;
+    }
+}
+
+/// What is wanted of a value, and what is known of values at its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) kinds: Kinds,
+    /// Where to keep what is found; counts only where something is wanted.
+    pub(super) slot: usize,
+    /// The shape of objects here.
+    object: u32,
+    /// The first element of arrays here, and all the others, as keys without a name.
+    elements: [u32; 2],
+}
+
+impl Plan {
+    const UNKNOWN: Self = Self { kinds: Kinds(0), slot: 0, object: NONE, elements: [NONE; 2] };
+}
+
+/// A member of objects of one shape, or an element of an array.
+#[derive(Debug)]
+struct Key {
+    /// As it stands in a record, in its quotes.
+    quoted: Box<[u8]>,
+    shape: u32,
+    plan: Plan,
+    /// What came after it, the usual one first.
+    next: [u32; 2],
+}
+
+/// The objects at one place.
+#[derive(Debug)]
+struct Shape {
+    /// What came first in them.
+    first: [u32; 2],
+    /// Members that are wanted in any case, as keys to be copied.
+    any_case: Vec<(&'static str, u32)>,
+}
+
+/// Where a key is expected: at the start of an object, or after another key of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) shape: u32,
+    /// [`NONE`] at the start.
+    pub(super) after: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Keys {
+    keys: Vec<Key>,
+    shapes: Vec<Shape>,
+    by_name: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    slots: usize,
+}
+
+impl Keys {
+    pub(super) fn new(wants: &[Want]) -> Self {
+        let top = Shape { first: [NONE; 2], any_case: Vec::new() };
+        let mut keys = Self {
+            keys: Vec::new(),
+            shapes: vec![top],
+            by_name: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            slots: wants.len(),
+        };
+        for (number, want) in wants.iter().enumerate() {
+            keys.want(number, want);
+        }
+        keys
+    }
+
+    /// How many slots there are: those of the wanted members come first, in their order.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn want(&mut self, number: usize, want: &Want) {
+        let mut shape = TOP;
+        let mut here = NONE;
+        for step in want.path {
+            let step_kind = if here == NONE { None } else { Some(kind_before(*step)) };
+            if let Some(kind) = step_kind {
+                self.expect(here, kind);
+                shape = self.object(here);
+            }
+            here = match step {
+                Step::Key(name) => self.named(shape, name),
+                Step::AnyCase(name) => {
+                    let template = self.add(Box::default(), NONE);
+                    if let Some(shape) = self.shape_mut(shape) {
+                        shape.any_case.push((name, template));
+                    }
+                    template
+                }
+                Step::Only => self.elements(here).first().copied().unwrap_or(NONE),
+            };
+        }
+        self.expect(
+            here,
+            match want.take {
+                Take::Scalar => Kinds::SCALAR,
+                Take::Object => Kinds::OBJECT,
+                Take::Items => Kinds::ARRAY,
+                Take::Value => Kinds::ANY,
+            },
+        );
+        if let Some(key) = self.key_mut(here) {
+            key.plan.slot = number;
+        }
+    }
+
+    /// Wants a kind of value of a member; whatever is wanted has a slot, for it must not be there
+    /// twice.
+    fn expect(&mut self, key: u32, kind: Kinds) {
+        let slot = self.slots;
+        if let Some(key) = self.key_mut(key) {
+            if key.plan.kinds.is_none() {
+                key.plan.slot = slot;
+                self.slots += 1;
+            }
+        }
+        if let Some(key) = self.key_mut(key) {
+            key.plan.kinds.add(kind);
+        }
+    }
+
+    fn named(&mut self, shape: u32, name: &str) -> u32 {
+        let quoted = format!("\"{name}\"");
+        match self.find(shape, quoted.as_bytes()) {
+            NONE => self.add(quoted.into_bytes().into_boxed_slice(), shape),
+            known => known,
+        }
+    }
+
+    /// What is known of the value of a key.
+    pub(super) fn plan(&self, key: u32) -> Plan {
+        self.key(key).map_or(Plan::UNKNOWN, |key| key.plan)
+    }
+
+    /// The key whose quote stands at `at`, and the position after it. [`NONE`] for a key that is
+    /// not remembered; `None` where there is none, or one with an escape.
+    pub(super) fn at(&mut self, input: &[u8], at: usize, spot: Spot) -> Option<(u32, usize)> {
+        let rest = input.get(at..)?;
+        for expected in self.expected(spot) {
+            if let Some(key) = self.key(expected)
+                && rest.starts_with(&key.quoted)
+            {
+                return Some((expected, at + key.quoted.len()));
+            }
+        }
+        if *rest.first()? != b'"' {
+            return None;
+        }
+        let end = plain_run(input, at + 1);
+        if *input.get(end)? != b'"' {
+            return None;
+        }
+        let key = self.look_up(spot, input.get(at..=end)?);
+        Some((key, end + 1))
+    }
+
+    fn expected(&self, spot: Spot) -> [u32; 2] {
+        match self.key(spot.after) {
+            Some(key) => key.next,
+            None => self.shapes.get(index(spot.shape)).map_or([NONE; 2], |shape| shape.first),
+        }
+    }
+
+    /// Finds a key that was not expected, and expects it from now on.
+    #[cold]
+    fn look_up(&mut self, spot: Spot, quoted: &[u8]) -> u32 {
+        if spot.shape == NONE {
+            return NONE;
+        }
+        let key = match self.find(spot.shape, quoted) {
+            NONE => self.learn(spot.shape, quoted),
+            known => known,
+        };
+        let expected = match self.key_mut(spot.after) {
+            Some(before) => Some(&mut before.next),
+            None => self.shape_mut(spot.shape).map(|shape| &mut shape.first),
+        };
+        // The usual one stays where it is: an odd record must not make all others look keys up.
+        if let Some([usual, other]) = expected {
+            *(if *usual == NONE { usual } else { other }) = key;
+        }
+        key
+    }
+
+    fn learn(&mut self, shape: u32, quoted: &[u8]) -> u32 {
+        if self.keys.len() >= MAX_KEYS || quoted.len() > MAX_KEY_BYTES {
+            return NONE;
+        }
+        let name = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+        let wanted = self.shapes.get(index(shape)).and_then(|shape| {
+            shape.any_case.iter().find(|(any, _)| any.as_bytes().eq_ignore_ascii_case(name)).map(|(_, key)| *key)
+        });
+        let plan = wanted.map_or(Plan::UNKNOWN, |template| self.plan(template));
+        let key = self.add(quoted.into(), shape);
+        if let Some(added) = self.key_mut(key) {
+            added.plan = plan;
+        }
+        key
+    }
+
+    fn find(&self, shape: u32, quoted: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one((shape, quoted));
+        let is_it = |key: &u32| self.key(*key).is_some_and(|key| key.shape == shape && *key.quoted == *quoted);
+        self.by_name.find(hash, is_it).copied().unwrap_or(NONE)
+    }
+
+    fn add(&mut self, quoted: Box<[u8]>, shape: u32) -> u32 {
+        let id = u32::try_from(self.keys.len()).unwrap_or(NONE);
+        let is_named = !quoted.is_empty();
+        let hash = self.hasher.hash_one((shape, &*quoted));
+        self.keys.push(Key { quoted, shape, plan: Plan::UNKNOWN, next: [NONE; 2] });
+        if is_named {
+            let (keys, hasher) = (&self.keys, &self.hasher);
+            self.by_name.insert_unique(hash, id, |other| {
+                keys.get(index(*other)).map_or(0, |key| hasher.hash_one((key.shape, &*key.quoted)))
+            });
+        }
+        id
+    }
+
+    /// The shape of objects that a key has as value.
+    pub(super) fn object(&mut self, key: u32) -> u32 {
+        match self.key(key) {
+            None => NONE,
+            Some(known) if known.plan.object != NONE => known.plan.object,
+            Some(_) => {
+                let shape = u32::try_from(self.shapes.len()).unwrap_or(NONE);
+                self.shapes.push(Shape { first: [NONE; 2], any_case: Vec::new() });
+                if let Some(key) = self.key_mut(key) {
+                    key.plan.object = shape;
+                }
+                shape
+            }
+        }
+    }
+
+    /// The first element of arrays that a key has as value, and the others, as keys.
+    pub(super) fn elements(&mut self, key: u32) -> [u32; 2] {
+        match self.key(key) {
+            None => [NONE; 2],
+            Some(known) if known.plan.elements != [NONE; 2] => known.plan.elements,
+            Some(_) if self.keys.len() >= MAX_KEYS => [NONE; 2],
+            Some(_) => {
+                let elements = [self.add(Box::default(), NONE), self.add(Box::default(), NONE)];
+                if let Some(key) = self.key_mut(key) {
+                    key.plan.elements = elements;
+                }
+                elements
+            }
+        }
+    }
+
+    fn key(&self, key: u32) -> Option<&Key> {
+        self.keys.get(index(key))
+    }
+
+    fn key_mut(&mut self, key: u32) -> Option<&mut Key> {
+        self.keys.get_mut(index(key))
+    }
+
+    fn shape_mut(&mut self, shape: u32) -> Option<&mut Shape> {
+        self.shapes.get_mut(index(shape))
+    }
+}
+
+/// What a value must be for this step to lead on from it.
+fn kind_before(step: Step) -> Kinds {
+    match step {
+        Step::Key(_) | Step::AnyCase(_) => Kinds::OBJECT,
+        Step::Only => Kinds::ARRAY,
+    }
+}
+
+fn index(id: u32) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,417 @@
+//! One reading thread: bytes to decoded batches, evidence, inventory and counts.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use arrow::array::AsArray;
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use super::chunks::{Chunks, NoChunk};
+use super::quarantine::Quarantined;
+use super::work::{Block, End, Large, Unit};
+use super::{Cancel, ReadOptions, Watch, observe};
+use crate::coverage::{Coverage, FailedObject};
+use crate::error::RunError;
+use crate::event::vocabulary::LogSource;
+use crate::event::{Address, EventBuilder, Scratch};
+use crate::format::{self, BodyTapes, Recognised, RejectReason};
+use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
+use crate::identity::{Evidence, Inventory};
+use crate::json::Value;
+use crate::lake;
+use crate::source::{Object, Reader};
+
+/// A part of the input: a unit, and the number of a block in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Part {
+    pub(super) unit: u64,
+    pub(super) block: u64,
+}
+
+/// What a part had, beside its events.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) inventory: Inventory,
+    pub(super) evidence: Evidence,
+    pub(super) coverage: Coverage,
+    /// Numbered from 0 in the part.
+    pub(super) rejected: Vec<Quarantined>,
+}
+
+/// What a thread tells.
+pub(super) enum Message {
+    /// Events of a part, and how many batches of it came before.
+    Batch(Part, u64, RecordBatch),
+    /// All of a part's events were sent.
+    Done {
+        part: Part,
+        /// No block of the unit after this one counts.
+        is_last: bool,
+        tally: Box<Tally>,
+    },
+    Failed(RunError),
+}
+
+/// Why a thread stops before its work is done.
+enum Stop {
+    /// Nobody takes its messages any more, or the run was interrupted.
+    Gone,
+    Failed(RunError),
+}
+
+impl From<ArrowError> for Stop {
+    fn from(error: ArrowError) -> Self {
+        Self::Failed(RunError::internal("events do not fit their schema; please report this", error))
+    }
+}
+
+pub(super) struct Worker<'w> {
+    options: &'w ReadOptions,
+    watch: &'w dyn Watch,
+    cancel: &'w Cancel,
+    sender: SyncSender<Message>,
+    framer: Framer,
+    decoder: Decoder,
+    part: Part,
+    batches: u64,
+    chunk: Vec<u8>,
+    block: Vec<u8>,
+}
+
+impl<'w> Worker<'w> {
+    pub(super) fn new(
+        options: &'w ReadOptions,
+        watch: &'w dyn Watch,
+        cancel: &'w Cancel,
+        sender: SyncSender<Message>,
+    ) -> Self {
+        let framer = Framer::new(options.max_record_bytes);
+        Self {
+            options,
+            watch,
+            cancel,
+            sender,
+            framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
+            decoder: Decoder::default(),
+            part: Part { unit: 0, block: 0 },
+            batches: 0,
+            chunk: vec![0; options.chunk_bytes.max(1)],
+            block: Vec::new(),
+        }
+    }
+
+    /// Takes units until there are none, then helps with those that others have begun.
+    pub(super) fn run(mut self, units: &[Unit<'_>], next: &AtomicUsize) {
+        let ended = self.units(units, next);
+        if let Err(Stop::Failed(error)) = ended {
+            // If nobody listens, the run has failed already.
+            self.sender.send(Message::Failed(error)).ok();
+        }
+    }
+
+    fn units(&mut self, units: &[Unit<'_>], next: &AtomicUsize) -> Result<(), Stop> {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            match units.get(at) {
+                None => break,
+                Some(Unit::Small(objects)) => self.small(at as u64, objects)?,
+                Some(Unit::Large(large)) => self.large(at as u64, large)?,
+            }
+        }
+        for (at, unit) in units.iter().enumerate() {
+            if let Unit::Large(large) = unit {
+                self.large(at as u64, large)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn small(&mut self, unit: u64, objects: &[Object]) -> Result<(), Stop> {
+        self.begin(Part { unit, block: 0 });
+        for object in objects {
+            self.framer.restart();
+            let failure = match Chunks::open(object, self.chunk.len()) {
+                Ok(chunks) => self.chunks(object, chunks)?,
+                Err(error) => Some(error.to_string()),
+            };
+            self.end_object(object, failure)?;
+        }
+        self.end(true)
+    }
+
+    fn large(&mut self, unit: u64, large: &Large<'_>) -> Result<(), Stop> {
+        loop {
+            let mut bytes = std::mem::take(&mut self.block);
+            let block = large.next(&mut bytes, self.cancel).map_err(|_interrupted| Stop::Gone)?;
+            let Some(block) = block else {
+                self.block = bytes;
+                return Ok(());
+            };
+            self.begin(Part { unit, block: block.number });
+            if block.number == 0 {
+                self.framer.restart();
+            } else {
+                self.framer.restart_at(block.offset);
+            }
+            let end = block.offset + bytes.len() as u64;
+            self.decoder.tally.coverage.bytes += bytes.len() as u64;
+            self.framer.push_whole(&mut bytes);
+            self.block = bytes;
+            self.watch.read(block.stored_bytes);
+            self.frames(large.object)?;
+            let is_last = self.follow(large, block, end)?;
+            self.end(is_last)?;
+        }
+    }
+
+    /// Does what follows the records of a block; returns whether it was the object's last.
+    fn follow(&mut self, large: &Large<'_>, block: Block, end: u64) -> Result<bool, Stop> {
+        let object = large.object;
+        let failure = match block.end {
+            End::Cut if self.framer.is_between_records() => return Ok(false),
+            End::Cut => {
+                large.stop();
+                match reopen_at(object, end, &mut self.chunk) {
+                    Ok(reader) => self.chunks(object, Chunks::Here(reader))?,
+                    Err(error) => Some(error),
+                }
+            }
+            End::Rest(reader) => self.chunks(object, Chunks::Here(*reader))?,
+            End::Last(failure) => failure,
+        };
+        self.end_object(object, failure)?;
+        Ok(true)
+    }
+
+    /// Reads an object on to its end; returns why that was not possible, if so.
+    fn chunks(&mut self, object: &Object, mut chunks: Chunks) -> Result<Option<String>, Stop> {
+        let mut buffer = std::mem::take(&mut self.chunk);
+        let mut stored = chunks.stored_bytes_read();
+        let ended = loop {
+            let chunk = match chunks.next(&mut buffer, self.cancel) {
+                Ok([]) => break Ok(None),
+                Ok(chunk) => chunk,
+                Err(NoChunk::Unreadable(error)) => break Ok(Some(error.to_string())),
+                Err(NoChunk::Stopped) => break Err(Stop::Gone),
+            };
+            self.decoder.tally.coverage.bytes += chunk.len() as u64;
+            self.framer.push(chunk);
+            self.watch.read(chunks.stored_bytes_read() - stored);
+            stored = chunks.stored_bytes_read();
+            if let Err(stop) = self.frames(object) {
+                break Err(stop);
+            }
+        };
+        self.chunk = buffer;
+        ended
+    }
+
+    fn end_object(&mut self, object: &Object, failure: Option<String>) -> Result<(), Stop> {
+        self.framer.finish();
+        self.frames(object)?;
+        let coverage = &mut self.decoder.tally.coverage;
+        match failure {
+            None => coverage.objects.read += 1,
+            Some(reason) => {
+                coverage.objects.failed += 1;
+                coverage.failed.push(FailedObject { object: object.name.clone(), reason });
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, part: Part) {
+        self.part = part;
+        self.batches = 0;
+        self.decoder.tally = Tally::default();
+    }
+
+    fn end(&mut self, is_last: bool) -> Result<(), Stop> {
+        self.flush()?;
+        let tally = Box::new(std::mem::take(&mut self.decoder.tally));
+        self.watch.decoded(tally.coverage.records.read, tally.coverage.records.rejected);
+        self.sender.send(Message::Done { part: self.part, is_last, tally }).map_err(|_closed| Stop::Gone)
+    }
+
+    fn frames(&mut self, object: &Object) -> Result<(), Stop> {
+        while let Some(framed) = self.framer.next_frame() {
+            self.decoder.take(object, framed);
+            if self.decoder.builder.is_full() {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the rows so far, without those out of the asked time range: these are evidence only.
+    fn flush(&mut self) -> Result<(), Stop> {
+        if self.decoder.builder.is_empty() {
+            return Ok(());
+        }
+        let batch = self.decoder.builder.finish()?;
+        let tally = &mut self.decoder.tally;
+        observe::observe(&batch, &mut tally.evidence)?;
+        let kept = in_range(&batch, self.options)?;
+        for _ in kept.num_rows()..batch.num_rows() {
+            tally.coverage.records.read -= 1;
+            tally.coverage.records.events -= 1;
+            tally.coverage.skip("out of range");
+        }
+        if kept.num_rows() > 0 {
+            let message = Message::Batch(self.part, self.batches, kept);
+            self.sender.send(message).map_err(|_closed| Stop::Gone)?;
+            self.batches += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Opens an object again and steps over its first `offset` bytes, or says why that is not possible.
+fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8]) -> Result<Reader, String> {
+    let mut reader = Reader::open(object).map_err(|error| error.to_string())?;
+    let mut left = offset;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+        let length = reader.read(chunk.get_mut(..most).unwrap_or_default()).map_err(|error| error.to_string())?;
+        if length == 0 {
+            return Err(format!("{}: became shorter while it was read", object.name));
+        }
+        left -= length as u64;
+    }
+    Ok(reader)
+}
+
+fn in_range(batch: &RecordBatch, options: &ReadOptions) -> Result<RecordBatch, ArrowError> {
+    let (since, until) = (options.since, options.until);
+    let times = batch.column_by_name("time").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+    let (true, Some(times)) = (since.is_some() || until.is_some(), times) else { return Ok(batch.clone()) };
+    let sources = lake::text_column(batch, "source")?;
+    let keep: BooleanArray = (0..times.len())
+        .map(|row| {
+            let time = times.value(row);
+            // What an inventory states holds now, however long ago it was made so.
+            let is_stated = sources.get(row) == Some(LogSource::Inventory.as_str());
+            Some(is_stated || since.is_none_or(|since| time >= since.0) && until.is_none_or(|until| time < until.0))
+        })
+        .collect();
+    filter_record_batch(batch, &keep)
+}
+
+/// Turns records into rows, and counts.
+#[derive(Default)]
+struct Decoder {
+    builder: EventBuilder,
+    scratch: Scratch,
+    tapes: BodyTapes,
+    tally: Tally,
+}
+
+impl Decoder {
+    fn take(&mut self, object: &Object, framed: Framed<'_>) {
+        match framed {
+            Framed::Record(frame) => self.record(object, frame),
+            Framed::Rejected(place, reason) => {
+                let detail = match &reason {
+                    FrameReject::Malformed { detail } | FrameReject::Avro { detail } => Some(detail.clone()),
+                    _ => None,
+                };
+                self.reject(object, place, reason.to_string(), detail);
+            }
+        }
+    }
+
+    fn record(&mut self, object: &Object, mut frame: Frame<'_>) {
+        if !self.by_members(object, &frame) {
+            self.by_tape(object, &mut frame);
+        }
+    }
+
+    /// Decodes a record from its members; whether that was enough.
+    fn by_members(&mut self, object: &Object, frame: &Frame<'_>) -> bool {
+        let Some(members) = frame.members else { return false };
+        self.scratch.clear();
+        let (text, place) = (frame.text, frame.place);
+        match format::decode_members(members, &self.scratch, &mut self.tapes) {
+            None => return false,
+            Some(Ok(row)) => {
+                self.builder.append(&row, &address(object, place), |hasher| {
+                    hasher.update(text.as_bytes());
+                });
+                self.tally.coverage.event();
+            }
+            Some(Err(reason)) => self.refuse(object, place, reason),
+        }
+        true
+    }
+
+    fn by_tape(&mut self, object: &Object, frame: &mut Frame<'_>) {
+        let (text, place) = (frame.text, frame.place);
+        let Some(root) = frame.parse() else { return };
+        let format = match format::recognise(root) {
+            Recognised::Log(format) => format,
+            Recognised::Inventory(kind) => {
+                self.tally.inventory.add(kind, root, &object.name);
+                match kind.event(root) {
+                    Some(row) => {
+                        let hash = |hasher: &mut _| hash_record(text, root, hasher);
+                        self.builder.append(&row, &address(object, place), hash);
+                        self.tally.coverage.event();
+                    }
+                    None => self.tally.coverage.skip("inventory"),
+                }
+                return;
+            }
+            Recognised::NotOurs(kind) => {
+                self.tally.coverage.skip(kind);
+                return;
+            }
+        };
+        format.expand(text, frame.tape);
+        let Some(root) = frame.tape.root(text) else { return };
+        self.scratch.clear();
+        match format.decode(root, &self.scratch) {
+            Ok(row) => {
+                self.builder.append(&row, &address(object, place), |hasher| hash_record(text, root, hasher));
+                self.tally.coverage.event();
+            }
+            Err(reason) => self.refuse(object, place, reason),
+        }
+    }
+
+    fn refuse(&mut self, object: &Object, place: Place, reason: RejectReason) {
+        self.reject(object, place, reason.to_string(), None);
+    }
+
+    fn reject(&mut self, object: &Object, place: Place, reason: String, detail: Option<String>) {
+        self.tally.coverage.reject(&reason);
+        self.tally.rejected.push(Quarantined {
+            object: object.name.clone(),
+            offset: place.offset,
+            length: place.length,
+            record: Some(place.record),
+            reason,
+            detail,
+        });
+    }
+}
+
+fn address(object: &Object, place: Place) -> Address<'_> {
+    let Place { offset, length, in_block, record: _ } = place;
+    Address { object: &object.name, offset, length, in_block }
+}
+
+/// Feeds the bytes of a record to the uid of a record without identity. A CSV row is known by its
+/// cells: its quoting says nothing.
+fn hash_record(text: &str, root: Value<'_>, hasher: &mut blake3::Hasher) {
+    if text.is_empty() {
+        let mut compact = String::new();
+        root.write_compact(&mut compact);
+        hasher.update(compact.as_bytes());
+    } else {
+        hasher.update(text.as_bytes());
+    }
+}

@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "matrix",
     "pipeline",
     "generate",
+    "sigma",
     "rule::case",
     "cli",
 ];

@@ -352,6 +352,24 @@ fn files_that_exist_are_left_alone_and_cases_stay_even_with_force() {
     assert_eq!(fs::read_to_string(&cases).unwrap(), "# mine\n");
 }
 
+/// Two rules of one name would not load together.
+#[test]
+fn a_rule_that_is_there_under_an_earlier_title_is_not_written_beside_it() {
+    let sigma = root().join("tests/sigma/scripted_sign_in.yml");
+    let (rules, _) = imported(&sigma, 0);
+    let renamed = folder(&[("new.yml", fs::read_to_string(&sigma).unwrap().replace("By A Script", "By Python"))]);
+
+    let again = airside(&["rules", "import", path(renamed.path()), "--dir", path(rules.path()), "--force"]);
+
+    assert_eq!(code(&again), 2);
+    assert!(
+        stdout(&again).contains("sigma-sign-in-by-a-script.sql has its name or its id in Sigma"),
+        "{}",
+        stdout(&again)
+    );
+    assert_eq!(ids(rules.path()), ["sigma-sign-in-by-a-script"]);
+}
+
 #[test]
 fn a_file_of_fields_adds_columns_and_its_mistakes_are_usage_errors() {
     let sigma = root().join("tests/sigma/risky_device.yml");

@@ -37,7 +37,8 @@ pub(super) fn run(args: &ImportArgs, now: UtcMicros) -> Result<ExitCode, RunErro
     let (files, unreadable) = read(&paths);
     let mut imported = unreadable;
     let today = now.date().to_string();
-    imported.extend(import(&files, &mapping, &today, taken(args)?)?);
+    imported.extend(import(&files, &mapping, &today, shipped()?)?);
+    refuse_twins(&mut imported, &args.dir);
     check_all(&mut imported)?;
     imported.sort_by(|one, other| one.file.cmp(&other.file));
     write(&imported, args)?;
@@ -100,22 +101,31 @@ fn text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"))
 }
 
-/// The names of the shipped rules, and of those in the folder that stay.
-fn taken(args: &ImportArgs) -> Result<BTreeMap<String, String>, RunError> {
-    let mut taken = BTreeMap::new();
-    let mut take = |rule: &Rule| {
-        for name in rule.names() {
-            taken.insert(name.to_ascii_lowercase(), rule.file.clone());
-        }
-    };
-    Library::load(&[])?.rules().iter().for_each(&mut take);
-    // What is imported again has its own names, and is refused or replaced by its file's name. A
-    // folder with mistakes in it is for `rules check` to say.
-    if let (true, Ok(library)) = (args.dir.is_dir(), Library::read(std::slice::from_ref(&args.dir))) {
-        let is_imported = |rule: &&Rule| rule.head.id.starts_with("sigma-");
-        library.rules().iter().filter(|rule| !is_imported(rule)).for_each(take);
+/// The names of the shipped rules, with whose they are.
+fn shipped() -> Result<BTreeMap<String, String>, RunError> {
+    let library = Library::load(&[])?;
+    let names = library.rules().iter().flat_map(|rule| rule.names().map(|name| (name, rule.file.clone())));
+    Ok(names.map(|(name, file)| (name.to_ascii_lowercase(), file)).collect())
+}
+
+/// Refuses rules of whose names another file in the folder has one, such as the same rule under an
+/// earlier title: together they would not load. A folder with mistakes is for `rules check` to say.
+fn refuse_twins(imported: &mut [Imported], dir: &Path) {
+    if !dir.is_dir() {
+        return;
     }
-    Ok(taken)
+    let Ok(library) = Library::read(&[dir.to_owned()]) else { return };
+    for one in imported {
+        let Outcome::Rule(file) = &one.outcome else { continue };
+        let own = dir.join(format!("{}.sql", file.id)).display().to_string();
+        let has_name = |rule: &&Rule| {
+            let mut names = std::iter::once(&file.id).chain(&file.aliases);
+            rule.file != own && names.any(|name| rule.answers_to(name))
+        };
+        if let Some(twin) = library.rules().iter().find(has_name) {
+            one.outcome = Outcome::Refused(format!("{} has its name or its id in Sigma", twin.file));
+        }
+    }
 }
 
 /// Checks every rule as `rules check` does, before anything is written.

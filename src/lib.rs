@@ -19,6 +19,7 @@
 //! * [`matrix`]: what the two identities should do, did, and may do
 //! * [`pipeline`]: joins all of it, and counts
 //! * [`generate`](mod@generate): writes made-up tenants, and uses nothing of the above
+//! * `sigma`: turns Sigma rules into rules of ours; only with the feature of that name
 //! * [`cli`]: one subcommand a file
 
 pub mod arm;
@@ -39,6 +40,8 @@ pub mod parallel;
 pub mod pipeline;
 pub mod report;
 pub mod rule;
+#[cfg(feature = "sigma")]
+pub mod sigma;
 pub mod source;
 pub mod sql;
 pub mod time;

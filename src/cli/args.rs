@@ -15,7 +15,9 @@ pub mod generate;
 pub mod rules;
 pub mod values;
 
-pub use rules::{DocsArgs, ExplainArgs, ExplainFormat, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs};
+pub use rules::{
+    DocsArgs, ExplainArgs, ExplainFormat, ImportArgs, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs,
+};
 use values::{MatrixTarget, OutputTarget, format_parser, profile_parser, severity_parser};
 
 /// Finds Azure Databricks identities doing each other's job, from exported Azure logs.

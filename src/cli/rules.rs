@@ -1,9 +1,9 @@
-//! `airside rules`: list, show, check and test rules.
+//! `airside rules`: list, show, check, test and import rules.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::cli::args::{RulesCommand, RulesFormat, TestArgs, must_exist};
+use crate::cli::args::{ImportArgs, RulesCommand, RulesFormat, TestArgs, must_exist};
 use crate::cli::engine::runtime;
 use crate::cli::output::{OutputFile, Overwrite, Terminal, to_stdout};
 use crate::error::{ExitCode, RunError};
@@ -15,6 +15,8 @@ use crate::time::UtcMicros;
 mod cases;
 mod docs;
 mod explain;
+#[cfg(feature = "sigma")]
+mod import;
 mod list;
 mod new;
 mod show;
@@ -53,6 +55,7 @@ pub fn run(command: &RulesCommand, terminal: Terminal, style: Style, now: UtcMic
         }
         RulesCommand::Test(args) => test(args, style),
         RulesCommand::Explain(args) => explain::run(args, terminal, style),
+        RulesCommand::Import(args) => import(args, now),
         RulesCommand::Docs(args) => docs::run(&load(&[])?, args),
         RulesCommand::New { id, dir } => {
             let files = new::write(id, dir, now)?;
@@ -112,6 +115,21 @@ fn check_rules(paths: &[PathBuf]) -> Result<CheckOutcome, RunError> {
         }
         Err(other) => Err(other),
     }
+}
+
+/// Turns Sigma rules into rules.
+#[cfg(feature = "sigma")]
+fn import(args: &ImportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
+    import::run(args, now)
+}
+
+/// Says how to get a build that turns Sigma rules into rules.
+#[cfg(not(feature = "sigma"))]
+fn import(_args: &ImportArgs, _now: UtcMicros) -> Result<ExitCode, RunError> {
+    Err(RunError::Usage {
+        message: "this build does not read Sigma rules".to_owned(),
+        hint: Some("cargo install --locked --path . --features sigma makes one that does".to_owned()),
+    })
 }
 
 /// The rule of this id or other name.

@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "matrix",
     "pipeline",
     "generate",
+    "sigma",
     "rule::case",
     "cli",
 ];

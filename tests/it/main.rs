@@ -20,6 +20,10 @@ mod real_logs;
 mod render;
 mod rule_library;
 mod rules_cli;
+#[cfg(feature = "sigma")]
+mod rules_import;
+#[cfg(feature = "sigma")]
+mod sigma_meaning;
 mod support;
 mod tenant;
 mod uid;

@@ -42,9 +42,23 @@ pub enum RulesCommand {
         #[arg(long, value_name = "DIR", default_value = ".")]
         dir: PathBuf,
     },
+    /// Turn Sigma rules for Azure into rules, and name what cannot be turned, with the reason
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(ImportArgs),
     /// Write the catalogue of the shipped rules: a page, or a layer for the ATT&CK Navigator
     Docs(DocsArgs),
 }
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  airside rules import sigma/rules/cloud/azure --dir my-rules
+      Every rule below a folder; each becomes sigma-….sql and sigma-….cases.toml
+  airside rules import impossible_travel.yml --dir my-rules --force
+      One rule again, over what was written before; its cases stay
+  airside rules import rules/ --dir my-rules --fields our-fields.toml
+      With columns for fields that are not known: the form of src/sigma/fields.toml
+Exit code 2 where a rule could not be converted; the others are written.
+This command is in builds with the feature sigma: cargo install --locked --path . --features sigma";
 
 /// Formats of the list of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -130,6 +144,26 @@ pub struct DocsArgs {
     pub navigator: Option<PathBuf>,
 
     /// Write over files that exist; an earlier page is written over without
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Flags of `rules import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// Files of Sigma rules, or folders of them (.yml and .yaml, with everything below)
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Folder to write the rules and their cases to, made if it is missing
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+
+    /// What fields of Sigma are among the columns of events, besides what is known
+    #[arg(long, value_name = "FILE")]
+    pub fields: Option<PathBuf>,
+
+    /// Write over rules that exist; their cases stay
     #[arg(long)]
     pub force: bool,
 }

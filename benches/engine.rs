@@ -171,7 +171,7 @@ fn classify(criterion: &mut Criterion) {
     synthetic::write_tenant(folder.path(), 50_000);
     let loaded = load(folder.path());
     let decoded = decode(lines(synthetic::storage).as_bytes());
-    let resolved = lake::resolve(decoded).unwrap().batches;
+    let resolved = lake::resolve(decoded, 1).unwrap().batches;
     let events: usize = resolved.iter().map(RecordBatch::num_rows).sum();
     let mut group = criterion.benchmark_group("classify");
     group.throughput(Throughput::Elements(events as u64));

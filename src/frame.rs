@@ -267,11 +267,10 @@ impl Framer {
         let has_members = matches!(found, Found::Members(_));
         let bytes = match (found, &self.container) {
             (Found::Rejected(reason), _) => return Some(Framed::Rejected(place, reason)),
-            (Found::Members(range), _) => self.input.slice(range),
             // The values of a row lie on the tape.
             (Found::Text(_), Container::Csv(_)) => &[],
             (Found::Text(range), Container::Avro(avro)) => avro.block(range),
-            (Found::Text(range), _) => self.input.slice(range),
+            (Found::Members(range) | Found::Text(range), _) => self.input.slice(range),
         };
         Some(match std::str::from_utf8(bytes) {
             Ok(text) => {

@@ -11,7 +11,7 @@
 
 mod tree;
 
-use tree::{Keys, Kinds, NONE, Plan, Spot, TOP};
+use tree::{KeyTree, Kinds, NONE, Plan, Spot, TOP};
 
 use std::ops::Range;
 
@@ -86,7 +86,7 @@ struct Slot {
 /// Reads records one after the other, and remembers their keys.
 #[derive(Debug)]
 pub struct MemberReader {
-    keys: Keys,
+    keys: KeyTree,
     slots: Vec<Slot>,
     unescaped: String,
     scratch: Vec<u8>,
@@ -97,7 +97,7 @@ pub struct MemberReader {
 impl MemberReader {
     /// Makes a reader for these members. A member's place in `wants` is its number.
     pub fn new(wants: &[Want]) -> Self {
-        let keys = Keys::new(wants);
+        let keys = KeyTree::new(wants);
         let slot = Slot { record: 0, found: Found::Null, start: 0, end: 0 };
         let slots = vec![slot; keys.slots()];
         Self { keys, slots, unescaped: String::new(), scratch: Vec::new(), record: 0 }

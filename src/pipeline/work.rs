@@ -27,7 +27,7 @@ const SHARED_FROM: u64 = 8;
 pub(super) enum Unit<'o> {
     /// Read one after the other, by one thread.
     Small(&'o [Object]),
-    Large(Large<'o>),
+    Large(Box<Large<'o>>),
 }
 
 /// Cuts the list of objects into units. They do not depend on the number of threads, so neither
@@ -40,7 +40,7 @@ pub(super) fn units<'o>(objects: &'o [Object], options: &ReadOptions) -> Vec<Uni
         let is_large = object.is_file() && object.size >= options.block_bytes as u64 / SHARED_FROM;
         if is_large {
             units.extend(objects.get(start..at).filter(|rest| !rest.is_empty()).map(Unit::Small));
-            units.push(Unit::Large(Large::new(object, options.block_bytes)));
+            units.push(Unit::Large(Box::new(Large::new(object, options.block_bytes))));
             (start, bytes) = (at + 1, 0);
             continue;
         }
@@ -63,7 +63,7 @@ pub(super) struct Large<'o> {
 
 enum State {
     Unopened,
-    Open(Cutter),
+    Open(Box<Cutter>),
     Over,
 }
 
@@ -107,7 +107,7 @@ impl<'o> Large<'o> {
         cancel.check()?;
         let cutter = match std::mem::replace(&mut *state, State::Over) {
             State::Over => return Ok(None),
-            State::Open(cutter) => cutter,
+            State::Open(cutter) => *cutter,
             State::Unopened => match Reader::open(self.object) {
                 Ok(reader) => Cutter { reader, carried: Vec::new(), next: 0, offset: 0 },
                 Err(error) => {
@@ -118,7 +118,7 @@ impl<'o> Large<'o> {
             },
         };
         let (block, next) = cutter.cut(buffer, self.block_bytes);
-        *state = next.map_or(State::Over, State::Open);
+        *state = next.map_or(State::Over, |cutter| State::Open(Box::new(cutter)));
         Ok(Some(block))
     }
 

@@ -105,7 +105,7 @@ impl<'r> Claims<'r> {
     /// Reads the claims under `identity`. They stand in `claim`, one word for all of them.
     pub(super) fn of(identity: Option<Value<'r>>) -> Self {
         let [claim, claims] = pick(identity, &["claim", "claims"]);
-        Self::from_texts(pick(claim.or(claims), &NAMES).map(text))
+        Self::from_texts(&pick(claim.or(claims), &NAMES).map(text))
     }
 
     /// Reads the claims of an archive's record; `None` where they do not stand in `claim`.
@@ -113,7 +113,7 @@ impl<'r> Claims<'r> {
         if members.has(Member::Claims) {
             return None;
         }
-        Some(Self::from_texts(MEMBERS.map(|member| members.text(member))))
+        Some(Self::from_texts(&MEMBERS.map(|member| members.text(member))))
     }
 
     /// Reads the claims of a row of `AzureDiagnostics`. Past 500 columns its table moves the rest
@@ -126,11 +126,11 @@ impl<'r> Claims<'r> {
                 *slot = slot.or(value);
             }
         }
-        Self::from_texts(found.map(text))
+        Self::from_texts(&found.map(text))
     }
 
-    fn from_texts(found: [Option<&'r str>; COUNT]) -> Self {
-        let [oid, oid_uri, appid, appidacr, idtyp, upn, upn_uri, unique_name, name_uri, rest @ ..] = found;
+    fn from_texts(found: &[Option<&'r str>; COUNT]) -> Self {
+        let [oid, oid_uri, appid, appidacr, idtyp, upn, upn_uri, unique_name, name_uri, rest @ ..] = *found;
         let [scp, scope_uri, mirid, az_rid, tid, tid_uri, iss, uti, name] = rest;
         Self {
             object_id: oid.or(oid_uri),

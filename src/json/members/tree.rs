@@ -88,7 +88,7 @@ pub(super) struct Spot {
 }
 
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct KeyTree {
     keys: Vec<Key>,
     shapes: Vec<Shape>,
     by_name: HashTable<u32>,
@@ -96,7 +96,7 @@ pub(super) struct Keys {
     slots: usize,
 }
 
-impl Keys {
+impl KeyTree {
     pub(super) fn new(wants: &[Want]) -> Self {
         let top = Shape { first: [NONE; 2], any_case: Vec::new() };
         let mut keys = Self {
@@ -156,11 +156,11 @@ impl Keys {
     /// twice.
     fn expect(&mut self, key: u32, kind: Kinds) {
         let slot = self.slots;
-        if let Some(key) = self.key_mut(key) {
-            if key.plan.kinds.is_none() {
-                key.plan.slot = slot;
-                self.slots += 1;
-            }
+        if let Some(key) = self.key_mut(key)
+            && key.plan.kinds.is_none()
+        {
+            key.plan.slot = slot;
+            self.slots += 1;
         }
         if let Some(key) = self.key_mut(key) {
             key.plan.kinds.add(kind);

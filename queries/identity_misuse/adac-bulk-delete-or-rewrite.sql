@@ -50,8 +50,10 @@
 -- identity's role assignments first. Soft delete and versions, where they are on, bring objects back.
 
 WITH acts AS (
-  SELECT *,
+  SELECT event_uid, time, op_class, outcome,
+    coalesce(principal_id, '') AS principal,
     coalesce(target_name, '') AS account,
+    coalesce(container, '') AS folder,
     coalesce(object_path, '') AS path,
     operation IN (
       'deletecontainer', 'deletefilesystem', 'deleteshare', 'setcontaineracl', 'setshareacl'
@@ -69,26 +71,53 @@ WITH acts AS (
     )
 ),
 on_objects AS (
-  SELECT *,
-    MAX(CASE WHEN op_class = 'blob_read' THEN time END) OVER (
-      PARTITION BY principal_id, account, container, path
-      ORDER BY time RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
-    ) AS read_before
+  SELECT *
   FROM acts
   WHERE NOT is_on_container
     AND outcome = 'success'
     AND NOT regexp_like(path, '(^|/)_delta_log/')
 ),
-destroyed AS (
-  SELECT *
+-- Few accounts see that many changes, and few objects are both read and written: the windows below
+-- look at these alone.
+busy AS (
+  SELECT principal, account
   FROM on_objects
-  WHERE op_class = 'blob_delete'
-    OR (op_class = 'blob_write' AND read_before IS NOT NULL AND NOT regexp_like(path, '(^|/)_[^/]*$'))
+  WHERE op_class IN ('blob_delete', 'blob_write')
+  GROUP BY principal, account
+  HAVING COUNT(*) >= $objects
+),
+written AS (
+  SELECT DISTINCT o.principal, o.account, o.folder, o.path
+  FROM on_objects AS o
+  JOIN busy AS b ON o.principal = b.principal AND o.account = b.account
+  WHERE o.op_class = 'blob_write'
+),
+reads_of_written AS (
+  SELECT o.*,
+    MAX(CASE WHEN o.op_class = 'blob_read' THEN o.time END) OVER (
+      PARTITION BY o.principal, o.account, o.folder, o.path
+      ORDER BY o.time RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
+    ) AS read_before
+  FROM on_objects AS o
+  JOIN written AS w
+    ON o.principal = w.principal AND o.account = w.account AND o.folder = w.folder AND o.path = w.path
+),
+destroyed AS (
+  SELECT o.event_uid, o.time, o.op_class, o.principal, o.account, o.path
+  FROM on_objects AS o
+  JOIN busy AS b ON o.principal = b.principal AND o.account = b.account
+  WHERE o.op_class = 'blob_delete'
+  UNION ALL
+  SELECT event_uid, time, op_class, principal, account, path
+  FROM reads_of_written
+  WHERE op_class = 'blob_write'
+    AND read_before IS NOT NULL
+    AND NOT regexp_like(path, '(^|/)_[^/]*$')
 ),
 begins AS (
   SELECT *,
     COUNT(*) OVER (
-      PARTITION BY principal_id, account
+      PARTITION BY principal, account
       ORDER BY time RANGE BETWEEN CURRENT ROW AND INTERVAL '10' MINUTE FOLLOWING
     ) >= $objects AS begins_burst
   FROM destroyed
@@ -96,7 +125,7 @@ begins AS (
 bursts AS (
   SELECT *,
     MAX(CASE WHEN begins_burst THEN time END) OVER (
-      PARTITION BY principal_id, account
+      PARTITION BY principal, account
       ORDER BY time RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
     ) AS burst_begin,
     date_part('epoch', time) AS epoch,

@@ -74,13 +74,21 @@ acts AS (
       )
     )
 ),
+-- Most identities keep to one of the two: the windows below look at the others alone.
+in_both AS (
+  SELECT principal_id AS principal
+  FROM acts
+  GROUP BY principal_id
+  HAVING bool_or(plane = 'management') AND bool_or(plane = 'data')
+),
 neighbours AS (
-  SELECT *,
+  SELECT acts.*,
     MAX(CASE WHEN plane = 'management' THEN time END) OVER before AS managed_before,
     MIN(CASE WHEN plane = 'management' THEN time END) OVER after AS managed_after,
     MAX(CASE WHEN plane = 'data' THEN time END) OVER before AS used_before,
     MIN(CASE WHEN plane = 'data' THEN time END) OVER after AS used_after
   FROM acts
+  JOIN in_both ON acts.principal_id = in_both.principal
   WINDOW
     before AS (PARTITION BY principal_id ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
     after AS (PARTITION BY principal_id ORDER BY time ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)

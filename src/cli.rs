@@ -8,6 +8,7 @@ pub mod args;
 mod engine;
 pub mod generate;
 pub mod identities;
+mod inventory;
 pub mod matrix;
 pub mod output;
 pub mod progress;

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{ProgressChoice, ReadOptions, RuleSelection};
+use super::inventory;
 use super::output::Outputs;
 use super::progress::Progress;
 use crate::coverage::Coverage;
@@ -63,6 +64,7 @@ pub(super) struct Scan {
 
 /// Lists what is to be read. Comes before output files are opened, so that none of them is listed.
 pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
+    inventory::check(read)?;
     let inventory = read.inventory.iter().map(|path| path.display().to_string());
     let paths: Vec<String> = read.paths.iter().cloned().chain(inventory).collect();
     source::list(&paths).map_err(|error| RunError::usage(error.to_string()))

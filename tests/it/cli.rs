@@ -381,6 +381,41 @@ fn events_out_of_range_are_skipped_but_still_tell_who_is_who() {
 }
 
 #[test]
+fn an_inventory_file_of_unknown_shape_is_named_with_what_was_expected() {
+    let unknown = [
+        ("object.json", r#"{"foo":1}"#, "nothing that says who is who"),
+        ("array.json", r#"[{"foo":1},{"bar":2}]"#, "nothing that says who is who"),
+        ("text.json", "connectors: none\n", "nothing that says who is who"),
+        ("logs.json", RECORD, "log records and no inventory"),
+    ];
+    for (name, text, complaint) in unknown {
+        let folder = folder(&[(name, text)]);
+        let file = folder.path().join(name);
+
+        let output = airside(&["scan", "sample-logs/tenant", "--inventory", path(&file)]);
+
+        assert_eq!(code(&output), 3, "{name}");
+        assert!(stdout(&output).is_empty(), "{name}");
+        let said = stderr(&output);
+        assert!(said.contains(name) && said.contains(complaint), "{said}");
+        assert!(said.contains("az databricks access-connector list"), "{said}");
+    }
+}
+
+#[test]
+fn an_inventory_file_may_be_empty_and_may_hold_more_than_inventory() {
+    let connector = r#"{"id":"/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg/providers/Microsoft.Databricks/accessConnectors/ac","type":"Microsoft.Databricks/accessConnectors","name":"ac","identity":{"type":"SystemAssigned","principalId":"0c000000-0000-4000-8000-000000000001"}}"#;
+    for text in ["[]".to_owned(), String::new(), format!("{RECORD}\n{connector}\n")] {
+        let folder = folder(&[("inventory.json", &text)]);
+        let file = folder.path().join("inventory.json");
+
+        let output = airside(&["identities", "sample-logs/tenant", "--inventory", path(&file)]);
+
+        assert_eq!(code(&output), 0, "{text}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn an_expected_event_is_hidden_and_counted_and_an_unused_exception_is_named() {
     let config = r#"
 [[expected]]

@@ -27,20 +27,37 @@
 --
 -- ## False positives
 -- Databricks' own application reads the keys of the DBFS root that it made, and reads disks of the
--- managed resource group: both are left out. For every other identity there is no reason.
+-- managed resource group: both are left out. In a subscription of which no workspace is known, an
+-- account is taken for a DBFS root by the name that Databricks gives these, `dbstorage…`. For every
+-- other identity there is no reason.
 --
 -- ## What to do
 -- Rotate the keys. Take the role that allowed it away (Contributor and Storage Account Contributor
 -- both list keys). Turn shared key access of the account off where nothing needs it.
 
-SELECT *,
-  CASE WHEN outcome = 'success' THEN 'high' ELSE 'medium' END AS severity
-FROM dbmi
-WHERE source = 'activity'
-  AND phase = 'terminal'
-  AND outcome <> 'unknown'
-  AND op_class IN ('key_listing', 'sas_listing')
-  AND NOT (
-    identity_kind = 'first_party'
-    AND (is_dbfs_root OR (in_managed_rg AND operation LIKE 'microsoft.compute/%/begingetaccess/action'))
-  )
+WITH listings AS (
+  SELECT *,
+    CASE WHEN outcome = 'success' THEN 'high' ELSE 'medium' END AS severity
+  FROM dbmi
+  WHERE source = 'activity'
+    AND phase = 'terminal'
+    AND outcome <> 'unknown'
+    AND op_class IN ('key_listing', 'sas_listing')
+    AND NOT (
+      identity_kind = 'first_party'
+      AND (is_dbfs_root OR (in_managed_rg AND operation LIKE 'microsoft.compute/%/begingetaccess/action'))
+    )
+),
+known AS (
+  SELECT DISTINCT split_part(rid, '/', 3) AS subscription
+  FROM workspaces
+)
+SELECT l.*
+FROM listings AS l
+LEFT JOIN known AS k ON l.subscription_id = k.subscription
+WHERE NOT (
+  l.identity_kind = 'first_party'
+  AND k.subscription IS NULL
+  AND coalesce(l.target_type, '') = 'microsoft.storage/storageaccounts'
+  AND coalesce(l.target_name, '') LIKE 'dbstorage%'
+)

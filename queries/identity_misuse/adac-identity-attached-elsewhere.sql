@@ -52,7 +52,8 @@ WITH connector_identities AS (
     AND arm_id LIKE '%/providers/microsoft.managedidentity/userassignedidentities/%'
   GROUP BY arm_id
 ),
--- Writes that state an identity block. A key with an object attaches, one with null takes away.
+-- Writes that state an identity block. A key with an object attaches, one with null takes away. Few
+-- bodies name any identity: only those are compared with each of them.
 writes AS (
   SELECT *, lower(coalesce(request_body, response_body)) AS body
   FROM events
@@ -60,7 +61,8 @@ writes AS (
     AND phase = 'terminal'
     AND outcome <> 'unknown'
     AND operation LIKE '%/write'
-    AND (coalesce(request_body, response_body) IS NOT NULL OR op_class = 'connector_manage')
+    AND CASE WHEN coalesce(request_body, response_body) IS NULL THEN op_class = 'connector_manage'
+      ELSE regexp_like(coalesce(request_body, response_body), '/userassignedidentities/', 'i') END
 ),
 given AS (
   SELECT

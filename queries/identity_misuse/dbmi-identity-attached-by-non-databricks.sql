@@ -58,7 +58,8 @@ attached AS (
     AND e.phase = 'terminal'
     AND e.outcome <> 'unknown'
     AND e.operation LIKE '%/write'
-    AND coalesce(e.request_body, e.response_body) IS NOT NULL
+    -- Few bodies name any identity: only those are compared with each of them.
+    AND regexp_like(coalesce(e.request_body, e.response_body), '/userassignedidentities/', 'i')
   UNION ALL
   SELECT e.*, i.identity_rid, FALSE AS is_outside
   FROM events AS e

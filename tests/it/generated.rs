@@ -3,19 +3,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use airside::finding::Finding;
-use airside::generate::{Compress, Form, Incident, Incidents, Inventory, Options, Truth, generate};
+use airside::generate::{Compress, Form, Incident, Incidents, Inventory, Options, TruePrincipal, Truth, generate};
 use airside::pipeline::{Analysis, ReadOptions};
 use airside::rule::load::Selection;
 use airside::rule::{Rule, Severity};
 
-use crate::support::{library, scan_for};
+use crate::support::{is_full, library, scan_for};
+
+/// Seeds of the full count: each tells a tenant in every mix of forms.
+const SEEDS: [u64; 5] = [101, 102, 103, 104, 105];
+
+/// One of so many pairs of mix and seed is told unless the full count is asked for: every mix once,
+/// every seed as often as any other.
+const SHARE: usize = SEEDS.len();
+
+/// Every mix of forms with its share of the seeds, or with all of them.
+fn mixes() -> impl Iterator<Item = (Vec<Form>, u64)> {
+    let mix = |set: usize| Form::ALL.into_iter().enumerate().filter(move |(at, _)| set >> at & 1 == 1);
+    let mixes = (1..1 << Form::ALL.len()).map(move |set| mix(set).map(|(_, form)| form).collect::<Vec<_>>());
+    let pairs = mixes.enumerate().flat_map(|(at, forms)| {
+        SEEDS.into_iter().enumerate().map(move |(other, seed)| (at + other, forms.clone(), seed))
+    });
+    pairs.filter(|(number, ..)| is_full() || number % SHARE == 0).map(|(_, forms, seed)| (forms, seed))
+}
 
 fn options(seed: u64) -> Options {
     Options {
         seed,
         workspaces: 12,
         days: 1,
-        events_per_day: 2_000,
+        events_per_day: 1_000,
         incidents: Incidents::all(),
         forms: vec![Form::Archive],
         compress: Compress::Not,
@@ -88,7 +105,8 @@ fn slanders(truth: &Truth, analysis: &Analysis) -> Vec<String> {
     weighty.filter(about).map(|finding| format!("{finding:?}")).collect()
 }
 
-/// Principals in another stream than their own.
+/// Principals in a stream that is not theirs. Whom the logs do not give away is in none of the two
+/// without an inventory, or in the right one.
 fn misplaced(truth: &Truth, analysis: &Analysis, inventory: Inventory) -> Vec<String> {
     let mut streams: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for row in &analysis.identities {
@@ -97,26 +115,52 @@ fn misplaced(truth: &Truth, analysis: &Analysis, inventory: Inventory) -> Vec<St
         }
     }
     let due = truth.principals.iter().filter(|who| who.in_logs);
-    let due = due.filter(|who| inventory == Inventory::Export || who.told_by_logs);
     due.filter_map(|who| {
         let found = streams.get(who.principal_id.as_str()).cloned().unwrap_or_default();
-        (found != BTreeSet::from([who.stream.to_owned()])).then(|| format!("{found:?}: {who:?}"))
+        let is_told = inventory == Inventory::Export || who.told_by_logs;
+        let is_right = found == BTreeSet::from([who.stream.to_owned()]) || !is_told && is_undecided(&found, who);
+        (!is_right).then(|| format!("{found:?}: {who:?}"))
     })
     .collect()
+}
+
+/// Whether a principal is said to be neither of the two. Who has the name of a workspace's identity
+/// and shows nothing else is taken for one, with a confidence that says so.
+fn is_undecided(found: &BTreeSet<String>, who: &TruePrincipal) -> bool {
+    *found == BTreeSet::from(["other".to_owned()])
+        || who.name == "dbmanagedidentity" && *found == BTreeSet::from(["dbmi".to_owned()])
 }
 
 fn nothing(what: &str, seed: u64, wrong: &[String]) {
     assert!(wrong.is_empty(), "seed {seed}, {what}: {}\n{}", wrong.len(), wrong.join("\n"));
 }
 
-#[test]
-fn planted_incidents_are_found_and_nobody_else_is_accused() {
-    for seed in [1, 2] {
-        let (truth, analysis) = told(&options(seed));
+/// Holds that a tenant's incidents are found, nobody else is accused, and everybody is who they are.
+fn holds(options: &Options) {
+    let (truth, analysis) = told(options);
+    let (seed, inventory, forms) = (options.seed, options.inventory, &options.forms);
 
-        nothing("missed", seed, &missed(&truth, &analysis, Inventory::Export));
-        nothing("slandered", seed, &slanders(&truth, &analysis));
-        nothing("misplaced", seed, &misplaced(&truth, &analysis, Inventory::Export));
+    nothing(&format!("{forms:?} missed"), seed, &missed(&truth, &analysis, inventory));
+    nothing(&format!("{forms:?} slandered"), seed, &slanders(&truth, &analysis));
+    nothing(&format!("{forms:?} misplaced"), seed, &misplaced(&truth, &analysis, inventory));
+}
+
+#[test]
+fn planted_incidents_are_found_and_nobody_else_is_accused_in_every_mix_of_forms() {
+    let mut told = 0;
+    for (forms, seed) in mixes() {
+        let compress = if seed % 2 == 0 { Compress::Gzip } else { Compress::Not };
+        holds(&Options { forms, compress, ..options(seed) });
+        told += 1;
+    }
+
+    assert_eq!(told, if is_full() { 75 } else { 15 });
+}
+
+#[test]
+fn without_an_inventory_what_the_logs_tell_is_found_in_every_mix_of_forms() {
+    for (forms, seed) in mixes() {
+        holds(&Options { forms, inventory: Inventory::Omit, ..options(seed) });
     }
 }
 
@@ -160,29 +204,8 @@ fn incident_number(options: &Options) -> &'static str {
 }
 
 #[test]
-fn without_an_inventory_what_the_logs_tell_is_found() {
-    for seed in [4, 5] {
-        let (truth, analysis) = told(&Options { inventory: Inventory::Omit, ..options(seed) });
-
-        nothing("missed", seed, &missed(&truth, &analysis, Inventory::Omit));
-        nothing("misplaced", seed, &misplaced(&truth, &analysis, Inventory::Omit));
-    }
-}
-
-#[test]
 fn an_honest_tenant_gives_no_finding_of_weight() {
     let (truth, analysis) = told(&Options { incidents: Incidents::none(), ..options(6) });
 
     nothing("slandered", 6, &slanders(&truth, &analysis));
-}
-
-#[test]
-fn the_form_of_the_exports_does_not_matter() {
-    for forms in [vec![Form::EventHub], vec![Form::Rest], vec![Form::LogAnalytics], Form::ALL.to_vec()] {
-        let (truth, analysis) = told(&Options { forms: forms.clone(), compress: Compress::Gzip, ..options(7) });
-
-        nothing(&format!("{forms:?} missed"), 7, &missed(&truth, &analysis, Inventory::Export));
-        nothing(&format!("{forms:?} slandered"), 7, &slanders(&truth, &analysis));
-        nothing(&format!("{forms:?} misplaced"), 7, &misplaced(&truth, &analysis, Inventory::Export));
-    }
 }

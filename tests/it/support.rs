@@ -16,6 +16,11 @@ use arrow::record_batch::RecordBatch;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+/// Whether heavy counts are run in full (`AIRSIDE_FULL=1`) instead of a share of them.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("AIRSIDE_FULL").is_some_and(|value| value != "0")
+}
+
 /// The project's own folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -139,7 +139,7 @@ impl Baseline {
     /// # Errors
     ///
     /// [`RunError::Internal`] where the query fails.
-    pub(super) async fn with_events(mut self, ctx: &SessionContext) -> Result<Self, RunError> {
+    pub async fn with_events(mut self, ctx: &SessionContext) -> Result<Self, RunError> {
         let failed = |error| RunError::internal("cannot bring the baseline up to date", error);
         let seen = plan_read_only(ctx, SEEN).await.map_err(failed)?.collect().await.map_err(failed)?;
         for batch in &seen {

@@ -182,7 +182,7 @@ impl Library {
         let mut wrong = Vec::new();
         for (name, config) in configs {
             if let Err(unknown) = self.find(name) {
-                wrong.push(unknown.to_string());
+                wrong.push(format!("{}: {unknown}", config.place));
             }
             for rule in self.rules.iter_mut().filter(|rule| rule.answers_to(name)) {
                 wrong.extend(configure(rule, config).err().unwrap_or_default());
@@ -309,6 +309,7 @@ fn unreadable(path: &Path, source: std::io::Error) -> RuleError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::exceptions::Config;
     use crate::rule::front_matter::tests::FILE;
 
     fn write(dir: &Path, id: &str, alias: &str, profile: &str) -> PathBuf {
@@ -417,9 +418,10 @@ mod tests {
         let selection = Selection { only: vec!["core-rul".to_owned()], ..Selection::default() };
 
         let selected = library.select(&selection).unwrap_err();
-        let configured = library.configure(&BTreeMap::from([("core-rul".to_owned(), RuleConfig::default())]));
+        let config = Config::parse("a.toml", "profile = \"hunting\"\n[rules.core-rul]\nenabled = true").unwrap();
+        let configured = library.configure(&config.rules);
 
         assert_eq!(selected.to_string(), "there is no rule 'core-rul'; did you mean 'core-rule'?");
-        assert_eq!(configured.unwrap_err().to_string(), selected.to_string());
+        assert_eq!(configured.unwrap_err().to_string(), format!("a.toml:2:8: {selected}"));
     }
 }

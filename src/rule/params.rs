@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{ParamValues, ScalarValue};
-use serde::Deserialize;
 
 use crate::rule::{Rule, Severity, did_you_mean};
 
@@ -12,16 +11,25 @@ use crate::rule::{Rule, Severity, did_you_mean};
 pub type Params = BTreeMap<String, ScalarValue>;
 
 /// What the configuration says about a rule: the table `[rules.<id>]`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RuleConfig {
+    /// File, line and column of its name, for messages.
+    pub place: String,
     /// Whether it runs, whatever its profile.
     pub enabled: Option<bool>,
     /// Its severity, instead of the head's.
     pub severity: Option<Severity>,
     /// Values instead of the defaults of its parameters.
-    #[serde(default)]
-    pub params: BTreeMap<String, toml::Value>,
+    pub params: BTreeMap<String, ParamConfig>,
+}
+
+/// What the configuration says of a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamConfig {
+    /// File, line and column of its name, for messages.
+    pub place: String,
+    /// Its value.
+    pub value: toml::Value,
 }
 
 /// The SQL value of a TOML value; `None` for dates, arrays and tables.
@@ -70,22 +78,23 @@ pub fn is_text(data_type: &DataType) -> bool {
 ///
 /// # Errors
 ///
-/// A message for each parameter that the rule does not have, or that has another type there.
+/// A message with its place for each parameter that the rule does not have, or that has another type
+/// there.
 pub fn configure(rule: &mut Rule, config: &RuleConfig) -> Result<(), Vec<String>> {
     let mut wrong = Vec::new();
     rule.settings.enabled = config.enabled.or(rule.settings.enabled);
     rule.settings.severity = config.severity.or(rule.settings.severity);
     let id = rule.head.id.clone();
-    for (name, value) in &config.params {
+    for (name, ParamConfig { place, value }) in &config.params {
         let hint = did_you_mean(name, rule.head.params.keys().map(String::as_str));
         let Some(param) = rule.head.params.get_mut(name) else {
-            wrong.push(format!("the rule '{id}' has no parameter '{name}'{hint}"));
+            wrong.push(format!("{place}: the rule '{id}' has no parameter '{name}'{hint}"));
             continue;
         };
         match same_type(&param.default, value) {
             Some(value) => param.default = value,
             None => wrong.push(format!(
-                "the parameter '{name}' of the rule '{id}' is of type {}, not {}",
+                "{place}: the parameter '{name}' of the rule '{id}' is of type {}, not {}",
                 param.default.type_str(),
                 value.type_str()
             )),
@@ -109,10 +118,12 @@ fn same_type(default: &toml::Value, value: &toml::Value) -> Option<toml::Value> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::exceptions::Config;
     use crate::rule::front_matter::tests::rule;
 
     fn config(text: &str) -> RuleConfig {
-        toml::from_str(text).unwrap()
+        let config = Config::parse("a.toml", &format!("[rules.sample-rule]\n{text}")).unwrap();
+        config.rules.into_values().next().unwrap()
     }
 
     #[test]
@@ -135,8 +146,8 @@ mod tests {
         assert_eq!(
             wrong,
             [
-                "the rule 'sample-rule' has no parameter 'min_event'; did you mean 'min_events'?",
-                "the parameter 'min_events' of the rule 'sample-rule' is of type integer, not string",
+                "a.toml:2:8: the rule 'sample-rule' has no parameter 'min_event'; did you mean 'min_events'?",
+                "a.toml:3:8: the parameter 'min_events' of the rule 'sample-rule' is of type integer, not string",
             ]
         );
         assert_eq!(values(&rule)["min_events"], ScalarValue::Int64(Some(2)));

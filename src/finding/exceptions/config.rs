@@ -13,8 +13,8 @@ use crate::arm::{fold_arm_id, fold_guid};
 use crate::error::RunError;
 use crate::event::vocabulary::{OpClass, Word as _};
 use crate::ip::Range;
-use crate::rule::params::RuleConfig;
-use crate::rule::{Profile, did_you_mean};
+use crate::rule::params::{ParamConfig, RuleConfig};
+use crate::rule::{Profile, Severity, did_you_mean};
 use crate::sql::tables::side_table;
 use crate::time::{UtcMicros, parse_bound};
 
@@ -46,7 +46,7 @@ pub struct Expected {
     pub until: Option<Until>,
     /// Why it is expected.
     pub reason: String,
-    /// File and line, for messages.
+    /// File, line and column of its rule, for messages.
     pub place: String,
 }
 
@@ -64,9 +64,9 @@ pub struct Until {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    expected: Vec<Spanned<Row>>,
+    expected: Vec<Row>,
     #[serde(default)]
-    rules: BTreeMap<String, RuleConfig>,
+    rules: BTreeMap<Spanned<String>, Settings>,
     profile: Option<Profile>,
     #[serde(default)]
     network: Network,
@@ -80,16 +80,53 @@ struct Network {
     allowed_ip: Vec<Spanned<String>>,
 }
 
+/// A `[rules.<id>]` table as TOML has it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    enabled: Option<bool>,
+    severity: Option<Severity>,
+    #[serde(default)]
+    params: BTreeMap<Spanned<String>, toml::Value>,
+}
+
 /// An `[[expected]]` table as TOML has it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
-    rule: String,
-    principal: Option<String>,
-    target: Option<String>,
-    op_class: Option<String>,
-    until: Option<toml::Value>,
-    reason: String,
+    rule: Spanned<String>,
+    principal: Option<Spanned<String>>,
+    target: Option<Spanned<String>>,
+    op_class: Option<Spanned<String>>,
+    until: Option<Spanned<toml::Value>>,
+    reason: Spanned<String>,
+}
+
+/// Where the values of a file stand.
+#[derive(Clone, Copy)]
+struct Source<'f> {
+    file: &'f str,
+    text: &'f str,
+}
+
+impl Source<'_> {
+    /// File, line and column of what stands there.
+    fn place<T>(self, value: &Spanned<T>) -> String {
+        self.place_of_byte(value.span().start)
+    }
+
+    fn place_of_byte(self, at: usize) -> String {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("{}:{line}:{column}", self.file)
+    }
+
+    /// Reads a value, or says where it stands and what is wrong with it.
+    fn read<T, U>(self, value: Spanned<T>, read: impl FnOnce(T) -> Result<U, String>) -> Result<U, String> {
+        let place = self.place(&value);
+        read(value.into_inner()).map_err(|wrong| format!("{place}: {wrong}"))
+    }
 }
 
 impl Config {
@@ -109,83 +146,90 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`RunError::Usage`] with file, line and what would be right: the TOML's own fault first,
-    /// else everything that is wrong in the exceptions.
+    /// [`RunError::Usage`] with file, line, column and what would be right: the TOML's own fault
+    /// first, else everything that is wrong with the values.
     pub fn parse(file: &str, text: &str) -> Result<Self, RunError> {
-        let read: File = toml::from_str(text).map_err(|error| RunError::usage(toml_message(file, text, &error)))?;
-        let (mut expected, mut wrong) = (Vec::new(), Vec::new());
+        let source = Source { file, text };
+        let read: File = toml::from_str(text).map_err(|error| RunError::usage(toml_message(source, &error)))?;
+        let (mut expected, mut allowed_ip, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
         for row in read.expected {
-            let place = place(file, text, row.span().start);
-            match Expected::from_row(row.into_inner(), &place) {
+            match Expected::from_row(row, source) {
                 Ok(row) => expected.push(row),
-                Err(message) => wrong.push(format!("{place}: {message}")),
+                Err(message) => wrong.push(message),
             }
         }
-        let mut allowed_ip = Vec::new();
         for range in read.network.allowed_ip {
-            let place = place(file, text, range.span().start);
-            let range = range.into_inner();
-            match Range::parse(&range) {
-                Some(parsed) => allowed_ip.push((parsed, range)),
-                None => wrong.push(format!("{place}: '{range}' is no address and no range such as 203.0.113.0/24")),
+            let parse = |range: String| match Range::parse(&range) {
+                Some(parsed) => Ok((parsed, range)),
+                None => Err(format!("'{range}' is no address and no range such as 203.0.113.0/24")),
+            };
+            match source.read(range, parse) {
+                Ok(range) => allowed_ip.push(range),
+                Err(message) => wrong.push(message),
             }
         }
+        let rules = read.rules.into_iter().map(|(name, settings)| settings.of_rule(name, source)).collect();
         if wrong.is_empty() {
-            Ok(Self { expected, rules: read.rules, profile: read.profile, allowed_ip })
+            Ok(Self { expected, rules, profile: read.profile, allowed_ip })
         } else {
             Err(RunError::usage(wrong.join("\n")))
         }
     }
 }
 
-/// File and line of a byte of the text.
-fn place(file: &str, text: &str, at: usize) -> String {
-    format!("{file}:{}", text.get(..at).unwrap_or(text).matches('\n').count() + 1)
+impl Settings {
+    fn of_rule(self, name: Spanned<String>, source: Source<'_>) -> (String, RuleConfig) {
+        let params = self.params.into_iter().map(|(name, value)| {
+            let place = source.place(&name);
+            (name.into_inner(), ParamConfig { place, value })
+        });
+        let (place, params) = (source.place(&name), params.collect());
+        (name.into_inner(), RuleConfig { place, enabled: self.enabled, severity: self.severity, params })
+    }
 }
 
-fn toml_message(file: &str, text: &str, error: &toml::de::Error) -> String {
+fn toml_message(source: Source<'_>, error: &toml::de::Error) -> String {
     let mut message = error.message().replace('\n', "; ");
     let mut names = error.message().split('`').skip(1).step_by(2);
     if let Some(wrong) = names.next().filter(|_| message.starts_with("unknown")) {
         message.push_str(&did_you_mean(wrong, names));
     }
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => {
-            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            format!("{file}:{}:{column}: {message}", before.matches('\n').count() + 1)
-        }
-        None => format!("{file}: {message}"),
-    }
+    let place = error.span().map_or_else(|| source.file.to_owned(), |span| source.place_of_byte(span.start));
+    format!("{place}: {message}")
 }
 
 impl Expected {
-    fn from_row(row: Row, place: &str) -> Result<Self, String> {
-        if row.reason.trim().is_empty() {
-            return Err("an exception gives its reason".to_owned());
-        }
-        let principal = row.principal.map(|principal| {
+    fn from_row(row: Row, source: Source<'_>) -> Result<Self, String> {
+        let reason = |reason: String| match reason.trim() {
+            "" => Err("an exception gives its reason".to_owned()),
+            _ => Ok(reason),
+        };
+        let principal = |principal: String| {
             let mut folded = String::new();
             let is_guid = fold_guid(&principal, &mut folded);
             is_guid.then_some(folded).ok_or_else(|| format!("the principal '{principal}' is no object id"))
-        });
-        let target = row.target.map(|target| {
+        };
+        let target = |target: String| {
             let mut folded = String::new();
             fold_arm_id(&target, &mut folded);
             // An empty prefix would cover every target.
             (!folded.is_empty()).then_some(folded).ok_or_else(|| "the target is empty".to_owned())
-        });
-        if let Some(class) = row.op_class.as_deref().filter(|class| OpClass::from_word(class).is_none()) {
-            let hint = did_you_mean(class, OpClass::WORDS.iter().copied());
-            return Err(format!("there is no operation class '{class}'{hint}"));
-        }
+        };
+        let op_class = |class: String| match OpClass::from_word(&class) {
+            Some(_) => Ok(class),
+            None => {
+                let hint = did_you_mean(&class, OpClass::WORDS.iter().copied());
+                Err(format!("there is no operation class '{class}'{hint}"))
+            }
+        };
         Ok(Self {
-            rule: row.rule,
-            principal: principal.transpose()?,
-            target: target.transpose()?,
-            op_class: row.op_class,
-            until: row.until.map(|until| Until::parse(&until)).transpose()?,
-            reason: row.reason,
-            place: place.to_owned(),
+            place: source.place(&row.rule),
+            rule: row.rule.into_inner(),
+            principal: row.principal.map(|value| source.read(value, principal)).transpose()?,
+            target: row.target.map(|value| source.read(value, target)).transpose()?,
+            op_class: row.op_class.map(|value| source.read(value, op_class)).transpose()?,
+            until: row.until.map(|value| source.read(value, |value| Until::parse(&value))).transpose()?,
+            reason: source.read(row.reason, reason)?,
         })
     }
 }

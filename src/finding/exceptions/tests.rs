@@ -56,7 +56,7 @@ reason = "migration"
         op_class: Some("blob_read".to_owned()),
         until: Some(Until { text: "2027-01-01".to_owned(), time: UtcMicros(1_798_761_600_000_000) }),
         reason: "migration".to_owned(),
-        place: "airside.toml:6".to_owned(),
+        place: "airside.toml:7:8".to_owned(),
     };
     assert_eq!(config.expected, [expected]);
 }
@@ -72,7 +72,11 @@ fn what_is_wrong_is_said_with_its_place_and_what_would_be_right() {
         ("[[expected]]\nrul = \"x\"", "airside.toml:2:1: unknown field `rul`"),
         ("[[expected]]\nrul = \"x\"", "did you mean 'rule'?"),
         ("\n[[expected]]\nrule = \"x\"\n", "missing field `reason`"),
-        ("\n[[expected]]\nrule = \"x\"\nreason = \" \"", "airside.toml:2: an exception gives its reason"),
+        ("\n[[expected]]\nrule = \"x\"\nreason = \" \"", "airside.toml:4:10: an exception gives its reason"),
+        (
+            "[[expected]]\nrule = \"x\"\nreason = \"r\"\nop_class = \"blob_reed\"",
+            "airside.toml:4:12: there is no operation class",
+        ),
         ("[[expected]]\nrule = \"x\"\nreason = \"r\"\nop_class = \"blob_reed\"", "did you mean 'blob_read'?"),
         ("[[expected]]\nrule = \"x\"\nreason = \"r\"\nprincipal = \"dbmanagedidentity\"", "is no object id"),
         ("[[expected]]\nrule = \"x\"\nreason = \"r\"\ntarget = \"\"", "the target is empty"),
@@ -94,7 +98,7 @@ fn an_exception_for_an_unknown_rule_is_an_error() {
 
     let error = Exceptions::new(config.expected, &library()).unwrap_err();
 
-    assert_eq!(error.to_string(), "a.toml:1: there is no rule 'sample-rul'; did you mean 'sample-rule'?");
+    assert_eq!(error.to_string(), "a.toml:2:8: there is no rule 'sample-rul'; did you mean 'sample-rule'?");
 }
 
 #[test]
@@ -162,8 +166,8 @@ fn what_exceptions_hide_is_counted_and_the_idle_ones_are_named() {
     assert_eq!(
         coverage.unused,
         [
-            "airside.toml:9: the exception for 'sample-rule' ended on 2026-01-01, before everything that it matches",
-            "airside.toml:14: the exception for 'R99' matched nothing",
+            "airside.toml:10:8: the exception for 'sample-rule' ended on 2026-01-01, before everything that it matches",
+            "airside.toml:15:8: the exception for 'R99' matched nothing",
         ]
     );
 }
@@ -174,7 +178,7 @@ fn an_exception_for_a_rule_that_did_not_run_says_so() {
 
     assert_eq!(
         exceptions.coverage().unused,
-        ["airside.toml:1: the exception for 'R99' matched nothing, for the rule did not run"]
+        ["airside.toml:2:8: the exception for 'R99' matched nothing, for the rule did not run"]
     );
 }
 
@@ -197,5 +201,5 @@ fn allowed_addresses_are_ranges_and_a_wrong_one_is_named_with_its_line() {
     assert_eq!(table.column(2).as_string::<i32>().value(1), "2001:db8::1");
 
     let error = Config::parse("airside.toml", "[network]\nallowed_ip = [\n\"203.0.113.0/40\"]").unwrap_err();
-    assert!(error.to_string().starts_with("airside.toml:3: '203.0.113.0/40'"), "{error}");
+    assert!(error.to_string().starts_with("airside.toml:3:1: '203.0.113.0/40'"), "{error}");
 }

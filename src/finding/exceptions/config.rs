@@ -215,12 +215,10 @@ impl Expected {
             // An empty prefix would cover every target.
             (!folded.is_empty()).then_some(folded).ok_or_else(|| "the target is empty".to_owned())
         };
-        let op_class = |class: String| match OpClass::from_word(&class) {
-            Some(_) => Ok(class),
-            None => {
-                let hint = did_you_mean(&class, OpClass::WORDS.iter().copied());
-                Err(format!("there is no operation class '{class}'{hint}"))
-            }
+        let op_class = |class: String| {
+            let hint = || did_you_mean(&class, OpClass::WORDS.iter().copied());
+            let is_known = OpClass::from_word(&class).is_some();
+            if is_known { Ok(class) } else { Err(format!("there is no operation class '{class}'{}", hint())) }
         };
         Ok(Self {
             place: source.place(&row.rule),

@@ -47,8 +47,11 @@ fn main() {
 
     let began = Instant::now();
     let loaded = read(&folder);
-    let (reading, events) = (began.elapsed(), loaded.coverage.records.events);
-    println!("read {events} events in {:.1} s", reading.as_secs_f64());
+    let (seconds, records, bytes) =
+        (began.elapsed().as_secs_f64(), loaded.coverage.records.read, loaded.coverage.bytes);
+    let by_members = loaded.by_members as f64 / records as f64 * 1e2;
+    let rate = bytes as f64 / seconds / 1e6;
+    println!("read {records} records in {seconds:.1} s, {rate:.0} MB/s, {by_members:.1} % of them by their members");
 
     let baseline = each_alone(&runtime, &loaded, &rules);
     all_together(&runtime, loaded, &library, rules, baseline);

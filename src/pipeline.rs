@@ -145,6 +145,8 @@ pub struct Loaded {
     pub classifier: Classifier,
     /// What was read.
     pub coverage: Coverage,
+    /// Records that were read by their members alone, without a tape: how far the fast path reached.
+    pub by_members: u64,
     /// The first rejected records, by object and offset.
     pub rejected: Vec<Quarantined>,
 }

@@ -128,7 +128,7 @@ pub async fn analyse(
     }
     // Rules run side by side, so each has one thread; what comes after them has all.
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
-    let Loaded { streams: _streams, classifier, mut coverage, rejected } = loaded;
+    let Loaded { streams: _streams, classifier, mut coverage, by_members: _, rejected } = loaded;
 
     let mut findings = Vec::new();
     let evaluable = evaluable(rules, &filled, &mut coverage);

@@ -28,6 +28,7 @@ pub(super) struct Ingested {
     pub(super) inventory: Inventory,
     pub(super) evidence: Evidence,
     pub(super) coverage: Coverage,
+    pub(super) by_members: u64,
 }
 
 /// Reads all objects.
@@ -100,6 +101,7 @@ impl<'c, 'o> Collector<'c, 'o> {
             inventory: Inventory::default(),
             evidence: Evidence::default(),
             coverage: Coverage::default(),
+            by_members: 0,
         };
         Self { quarantine, units: BTreeMap::new(), next: 0, ingested }
     }
@@ -176,6 +178,7 @@ impl<'c, 'o> Collector<'c, 'o> {
         self.ingested.inventory.merge(tally.inventory);
         self.ingested.evidence.merge(tally.evidence);
         self.ingested.coverage.add(&tally.coverage);
+        self.ingested.by_members += tally.by_members;
     }
 
     /// Writes the rejected records of units that are over, in the units' order.

@@ -25,7 +25,7 @@ pub(super) fn settle(
     quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
 ) -> Result<Loaded, RunError> {
-    let Ingested { store, mut inventory, evidence, mut coverage } = ingested;
+    let Ingested { store, mut inventory, evidence, mut coverage, by_members } = ingested;
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut partitions = store.finish().map_err(stored)?;
@@ -48,7 +48,7 @@ pub(super) fn settle(
     quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
     let classifier = Classifier::build(inventory, &evidence);
     let streams = classify(partitions, &classifier, &mut coverage, (threads, cancel))?;
-    Ok(Loaded { streams, classifier, coverage, rejected: quarantine.shown().to_vec() })
+    Ok(Loaded { streams, classifier, coverage, by_members, rejected: quarantine.shown().to_vec() })
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {

@@ -38,6 +38,8 @@ pub(super) struct Tally {
     pub(super) inventory: Inventory,
     pub(super) evidence: Evidence,
     pub(super) coverage: Coverage,
+    /// Records that were read by their members alone.
+    pub(super) by_members: u64,
     /// Numbered from 0 in the part.
     pub(super) rejected: Vec<Quarantined>,
 }
@@ -325,7 +327,9 @@ impl Decoder {
     }
 
     fn record(&mut self, object: &Object, mut frame: Frame<'_>) {
-        if !self.by_members(object, &frame) {
+        if self.by_members(object, &frame) {
+            self.tally.by_members += 1;
+        } else {
             self.by_tape(object, &mut frame);
         }
     }

@@ -110,20 +110,47 @@ accesses AS (
       'blob_read', 'blob_list', 'blob_write', 'blob_delete', 'container_admin', 'acl_change',
       'table_read', 'table_write', 'delegation'
     )
+),
+-- Periods, workspaces and principals are few, accesses are many: what is known of the former is put
+-- together first, and stands before the latter in every join.
+periods AS (
+  SELECT p.period, earlier.last_opening AS before, around.first_opening AS during, later.first_opening AS after
+  FROM (SELECT DISTINCT period FROM accesses) AS p
+  LEFT JOIN openings AS earlier ON p.period - 1 = earlier.period
+  LEFT JOIN openings AS around ON p.period = around.period
+  LEFT JOIN openings AS later ON p.period + 1 = later.period
+),
+actors AS (
+  SELECT a.workspace, a.principal, a.op_class
+  FROM (
+    SELECT DISTINCT coalesce(workspace_rid, '') AS workspace, coalesce(principal_id, '') AS principal, op_class
+    FROM accesses
+  ) AS a
+  LEFT JOIN logging_workspaces AS l ON a.workspace = l.logging
+  LEFT JOIN file_events AS f ON a.principal = f.of_principal
+  WHERE (a.workspace = '' OR l.logging IS NOT NULL)
+    AND NOT (a.op_class = 'blob_list' AND coalesce(f.known, FALSE))
+),
+unopened AS (
+  SELECT a.event_uid, a.epoch, a.wait_seconds, a.workspace_rid, a.principal_id, a.op_class
+  FROM periods AS p
+  JOIN accesses AS a ON p.period = a.period
+  WHERE NOT coalesce(p.before >= a.epoch - $lead_hours * 3600, FALSE)
+    AND NOT coalesce(p.during <= a.epoch + a.wait_seconds, FALSE)
+    AND NOT coalesce(p.after <= a.epoch + a.wait_seconds, FALSE)
+),
+unexplained AS (
+  SELECT u.event_uid, s.silent_workspaces
+  FROM log_state AS s
+  JOIN unopened AS u
+    ON date_part('epoch', s.first_seen) <= u.epoch - $lead_hours * 3600
+    AND date_part('epoch', s.last_seen) >= u.epoch + u.wait_seconds
+  JOIN actors AS a
+    ON coalesce(u.workspace_rid, '') = a.workspace
+    AND coalesce(u.principal_id, '') = a.principal
+    AND u.op_class = a.op_class
 )
 SELECT a.*,
-  CASE WHEN a.outcome = 'success' AND s.silent_workspaces = 0 THEN 'medium' ELSE 'low' END AS severity
-FROM accesses AS a
-JOIN log_state AS s
-  ON date_part('epoch', s.first_seen) <= a.epoch - $lead_hours * 3600
-  AND date_part('epoch', s.last_seen) >= a.epoch + a.wait_seconds
-LEFT JOIN logging_workspaces AS l ON a.workspace_rid = l.logging
-LEFT JOIN file_events AS f ON a.principal_id = f.of_principal
-LEFT JOIN openings AS earlier ON a.period - 1 = earlier.period
-LEFT JOIN openings AS around ON a.period = around.period
-LEFT JOIN openings AS later ON a.period + 1 = later.period
-WHERE (a.workspace_rid IS NULL OR l.logging IS NOT NULL)
-  AND NOT (a.op_class = 'blob_list' AND coalesce(f.known, FALSE))
-  AND NOT coalesce(earlier.last_opening >= a.epoch - $lead_hours * 3600, FALSE)
-  AND NOT coalesce(around.first_opening <= a.epoch + a.wait_seconds, FALSE)
-  AND NOT coalesce(later.first_opening <= a.epoch + a.wait_seconds, FALSE)
+  CASE WHEN a.outcome = 'success' AND u.silent_workspaces = 0 THEN 'medium' ELSE 'low' END AS severity
+FROM unexplained AS u
+JOIN accesses AS a ON u.event_uid = a.event_uid

@@ -71,48 +71,44 @@ WITH acts AS (
     )
 ),
 on_objects AS (
-  SELECT *
+  SELECT *, CAST(floor(date_part('epoch', time) / 600) AS BIGINT) AS slot
   FROM acts
   WHERE NOT is_on_container
     AND outcome = 'success'
     AND NOT regexp_like(path, '(^|/)_delta_log/')
 ),
--- Few accounts see that many changes, and few objects are both read and written: the windows below
--- look at these alone.
+-- A burst of ten minutes lies in two slots of ten minutes, and half of it in one of them. Few slots
+-- see so much: the windows below look at these, their neighbours, and the reads before, alone.
 busy AS (
-  SELECT principal, account
+  SELECT principal, account, slot
   FROM on_objects
   WHERE op_class IN ('blob_delete', 'blob_write')
-  GROUP BY principal, account
-  HAVING COUNT(*) >= $objects
+  GROUP BY principal, account, slot
+  HAVING COUNT(*) * 2 >= $objects
 ),
-written AS (
-  SELECT DISTINCT o.principal, o.account, o.folder, o.path
-  FROM on_objects AS o
-  JOIN busy AS b ON o.principal = b.principal AND o.account = b.account
-  WHERE o.op_class = 'blob_write'
+near AS (
+  SELECT DISTINCT principal, account, slot + shift AS slot
+  FROM busy
+  CROSS JOIN (VALUES (-2), (-1), (0), (1), (2)) AS shifts (shift)
 ),
-reads_of_written AS (
-  SELECT o.*,
-    MAX(CASE WHEN o.op_class = 'blob_read' THEN o.time END) OVER (
-      PARTITION BY o.principal, o.account, o.folder, o.path
-      ORDER BY o.time RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
+candidates AS (
+  SELECT o.*
+  FROM near AS n
+  JOIN on_objects AS o ON o.principal = n.principal AND o.account = n.account AND o.slot = n.slot
+),
+after_reads AS (
+  SELECT *,
+    MAX(CASE WHEN op_class = 'blob_read' THEN time END) OVER (
+      PARTITION BY principal, account, folder, path
+      ORDER BY time RANGE BETWEEN INTERVAL '10' MINUTE PRECEDING AND CURRENT ROW
     ) AS read_before
-  FROM on_objects AS o
-  JOIN written AS w
-    ON o.principal = w.principal AND o.account = w.account AND o.folder = w.folder AND o.path = w.path
+  FROM candidates
 ),
 destroyed AS (
-  SELECT o.event_uid, o.time, o.op_class, o.principal, o.account, o.path
-  FROM on_objects AS o
-  JOIN busy AS b ON o.principal = b.principal AND o.account = b.account
-  WHERE o.op_class = 'blob_delete'
-  UNION ALL
   SELECT event_uid, time, op_class, principal, account, path
-  FROM reads_of_written
-  WHERE op_class = 'blob_write'
-    AND read_before IS NOT NULL
-    AND NOT regexp_like(path, '(^|/)_[^/]*$')
+  FROM after_reads
+  WHERE op_class = 'blob_delete'
+    OR (op_class = 'blob_write' AND read_before IS NOT NULL AND NOT regexp_like(path, '(^|/)_[^/]*$'))
 ),
 begins AS (
   SELECT *,
@@ -171,5 +167,5 @@ evidence AS (
   WHERE is_on_container
 )
 SELECT a.*, e.announced, e.severity
-FROM adac AS a
-JOIN evidence AS e ON a.event_uid = e.evidence_uid
+FROM evidence AS e
+JOIN adac AS a ON a.event_uid = e.evidence_uid

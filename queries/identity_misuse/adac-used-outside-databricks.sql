@@ -67,13 +67,14 @@ managed_groups AS (
 inventory AS (
   SELECT COUNT(*) AS groups_known FROM managed_groups
 ),
--- Few tokens are seen from both: the rest need not be put in order.
+-- Few tokens are seen from both: the rest need not be put in order. The end of a hash is enough to
+-- leave out most.
 wandering_tokens AS (
-  SELECT principal_id AS of_principal, token_hash AS of_token
+  SELECT principal_id AS of_principal, right(token_hash, 12) AS of_token
   FROM uses
   WHERE token_hash IS NOT NULL AND place <> 'none'
-  GROUP BY principal_id, token_hash
-  HAVING COUNT(DISTINCT place) > 1
+  GROUP BY principal_id, right(token_hash, 12)
+  HAVING bool_or(place = 'public') AND bool_or(place = 'inside')
 ),
 moves AS (
   SELECT u.event_uid, u.time, u.place,
@@ -81,8 +82,8 @@ moves AS (
     MIN(CASE WHEN u.place = 'public' THEN u.time END) OVER after AS public_after,
     MAX(CASE WHEN u.place = 'inside' THEN u.time END) OVER before AS inside_before,
     MIN(CASE WHEN u.place = 'inside' THEN u.time END) OVER after AS inside_after
-  FROM uses AS u
-  JOIN wandering_tokens AS w ON u.principal_id = w.of_principal AND u.token_hash = w.of_token
+  FROM wandering_tokens AS w
+  JOIN uses AS u ON u.principal_id = w.of_principal AND right(u.token_hash, 12) = w.of_token
   WHERE u.place <> 'none'
   WINDOW
     before AS (
@@ -101,22 +102,33 @@ wandered AS (
       - date_part('epoch', CASE WHEN place = 'public' THEN inside_before ELSE public_before END) <= $window_minutes * 60
     OR date_part('epoch', CASE WHEN place = 'public' THEN inside_after ELSE public_after END)
       - date_part('epoch', time) <= $window_minutes * 60
-)
-SELECT u.*,
-  CASE
-    WHEN u.proof = 'signature' THEN CASE WHEN u.outcome = 'success' THEN 'medium' ELSE 'low' END
-    ELSE CASE WHEN u.outcome = 'success' THEN 'critical' ELSE 'high' END
-  END AS severity
-FROM uses AS u
-CROSS JOIN inventory AS i
-LEFT JOIN managed_groups AS m ON u.asked_from = m.managed_rg
-LEFT JOIN wandered AS w ON u.event_uid = w.wandered_uid
-WHERE u.by_tool
-  OR w.wandered_uid IS NOT NULL
-  OR (
-    u.asked_from <> ''
-    AND m.managed_rg IS NULL
+),
+-- Groups are few, uses are many: the former stand first in every join.
+groups_elsewhere AS (
+  SELECT a.asked_from AS elsewhere
+  FROM inventory AS i
+  CROSS JOIN (SELECT DISTINCT asked_from FROM uses WHERE asked_from <> '') AS a
+  LEFT JOIN managed_groups AS m ON a.asked_from = m.managed_rg
+  WHERE m.managed_rg IS NULL
     -- The default name is anyone's to use: it counts where nothing better is known.
-    AND NOT (i.groups_known = 0 AND u.asked_from LIKE '%/resourcegroups/databricks-rg-%')
-    AND coalesce(u.az_rid, '') NOT LIKE '%/providers/microsoft.databricks/%'
-  )
+    AND NOT (i.groups_known = 0 AND a.asked_from LIKE '%/resourcegroups/databricks-rg-%')
+),
+from_elsewhere AS (
+  SELECT u.*
+  FROM groups_elsewhere AS g
+  JOIN uses AS u ON g.elsewhere = u.asked_from
+  WHERE coalesce(u.az_rid, '') NOT LIKE '%/providers/microsoft.databricks/%'
+),
+outside AS (
+  SELECT * FROM uses WHERE by_tool
+  UNION ALL
+  SELECT * FROM from_elsewhere
+  UNION ALL
+  SELECT u.* FROM wandered AS w JOIN uses AS u ON w.wandered_uid = u.event_uid
+)
+SELECT *,
+  CASE
+    WHEN proof = 'signature' THEN CASE WHEN outcome = 'success' THEN 'medium' ELSE 'low' END
+    ELSE CASE WHEN outcome = 'success' THEN 'critical' ELSE 'high' END
+  END AS severity
+FROM outside

@@ -18,6 +18,7 @@ use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
+use crate::lake::Streams;
 use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Baseline, Cancel, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
@@ -31,6 +32,9 @@ const REJECTED_SHOWN: usize = 5;
 
 /// Memory that is used where the machine does not say how much it has (4 GiB).
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
+
+/// Blocks of the input that would fill the memory: with little of it, blocks are small.
+const BLOCKS_IN_MEMORY: usize = 128;
 
 /// What to read, and which rules to run over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +147,7 @@ fn run(
         until: request.read.until,
         memory_limit_bytes: machine.memory_bytes,
         threads: machine.threads,
+        block_bytes: pipeline::BLOCK_BYTES.min(machine.memory_bytes / BLOCKS_IN_MEMORY),
         ..pipeline::ReadOptions::default()
     };
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
@@ -157,7 +162,21 @@ fn run(
         memory_limit_bytes: machine.memory_bytes,
         threads: machine.threads,
     };
-    runtime.block_on(pipeline::analyse(loaded, questions, progress, cancel))
+    let of_one_thread = match loaded.streams {
+        Streams::Memory(_) => None,
+        Streams::Files { .. } => Some(runtime_of_one_thread()?),
+    };
+    of_one_thread.as_ref().unwrap_or(runtime).block_on(pipeline::analyse(loaded, questions, progress, cancel))
+}
+
+/// A runtime for rules over files, which go one by one: every thread more would keep memory of its
+/// own, and not use what this one is done with.
+fn runtime_of_one_thread() -> Result<Runtime, RunError> {
+    tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| RunError::internal("cannot start threads", error))
 }
 
 /// Threads that the machine has.

@@ -24,8 +24,12 @@ use crate::event::vocabulary::{LogSource, Stream};
 /// resolved: 64 of them take 64 times the budget's worth of input without exceeding it.
 const PARTITIONS: usize = 64;
 
-/// Rows of a row group of temporary files: they are read whole, so large ones only cost memory.
-const ROW_GROUP_ROWS: usize = 65_536;
+/// Rows of a row group of temporary files. A writer holds one, a query one of each file that it reads.
+const ROW_GROUP_ROWS: usize = 2 * BATCH_ROWS;
+
+/// Bytes of a page, and of the dictionary, of a column in temporary files (64 KiB): a writer holds
+/// one of either for each of some sixty columns.
+const PAGE_BYTES: usize = 64 << 10;
 
 /// Where a batch comes from: unit of work, block in it, and number of the batch in that. In memory,
 /// batches are put in this order, whichever thread was first.
@@ -366,6 +370,8 @@ impl TableWriter {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_data_page_size_limit(PAGE_BYTES)
+            .set_dictionary_page_size_limit(PAGE_BYTES)
             .build();
         let writer = ArrowWriter::try_new(file, schema, Some(properties));
         let writer = writer.map_err(|source| StoreError::Parquet { path: path.clone(), source })?;

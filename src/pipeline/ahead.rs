@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt as _;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::mpsc::channel;
 use tokio::task::JoinSet;
 
 use crate::error::RunError;
@@ -16,9 +17,9 @@ use crate::rule::{Rule, params, run};
 const WAITING_BATCHES: usize = 4;
 
 /// The evidence of one rule, batch by batch.
-pub(super) type Evidence = Receiver<Result<RecordBatch, RunError>>;
+pub(super) type Evidence = BoxStream<'static, Result<RecordBatch, RunError>>;
 
-/// The rules to run. Most are small: each is run by one thread, and several at once.
+/// The rules to run, some at once.
 pub(super) struct Ahead<'r> {
     ctx: SessionContext,
     at_once: usize,
@@ -29,6 +30,8 @@ pub(super) struct Ahead<'r> {
 }
 
 impl<'r> Ahead<'r> {
+    /// `at_once`: how many rules run at a time, the one whose evidence is being taken among them.
+    /// A single one runs on the thread that takes its evidence.
     pub(super) fn new(ctx: &SessionContext, rules: Vec<&'r Rule>, at_once: usize) -> Self {
         Self {
             ctx: ctx.clone(),
@@ -41,31 +44,36 @@ impl<'r> Ahead<'r> {
 
     /// The next rule with its evidence; the rules after it are begun. Must be called in a runtime.
     pub(super) fn next(&mut self) -> Option<(&'r Rule, Evidence)> {
-        while self.running.len() <= self.at_once
+        while self.running.len() < self.at_once
             && let Some(rule) = self.waiting.pop_front()
         {
-            let (sender, receiver) = channel(WAITING_BATCHES);
-            self.tasks.spawn(send_evidence(self.ctx.clone(), rule.clone(), sender));
-            self.running.push_back((rule, receiver));
+            let here = evidence(self.ctx.clone(), rule.clone());
+            let evidence = if self.at_once == 1 { here } else { self.elsewhere(here) };
+            self.running.push_back((rule, evidence));
         }
         self.running.pop_front()
     }
+
+    /// Has another thread make the evidence.
+    fn elsewhere(&mut self, mut evidence: Evidence) -> Evidence {
+        let (sender, mut receiver) = channel(WAITING_BATCHES);
+        self.tasks.spawn(async move {
+            while let Some(batch) = evidence.next().await {
+                let is_last = batch.is_err();
+                // If nobody listens, the run is over.
+                if sender.send(batch).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        stream::poll_fn(move |context| receiver.poll_recv(context)).boxed()
+    }
 }
 
-async fn send_evidence(ctx: SessionContext, rule: Rule, sender: Sender<Result<RecordBatch, RunError>>) {
-    let mut evidence = match run::stream(&ctx, &rule, &params::values(&rule)).await {
-        Ok(evidence) => evidence,
-        Err(error) => {
-            // If nobody listens, the run is over.
-            sender.send(Err(error)).await.ok();
-            return;
-        }
+fn evidence(ctx: SessionContext, rule: Rule) -> Evidence {
+    let batches = async move {
+        let batches = run::stream(&ctx, &rule, &params::values(&rule)).await?;
+        Ok::<_, RunError>(batches.map_err(move |error| run::failed(&rule, error)))
     };
-    while let Some(batch) = evidence.next().await {
-        let batch = batch.map_err(|error| run::failed(&rule, error));
-        let is_last = batch.is_err();
-        if sender.send(batch).await.is_err() || is_last {
-            return;
-        }
-    }
+    stream::once(batches).try_flatten().boxed()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
+use futures::StreamExt as _;
 
 use super::ahead::Ahead;
 use super::baseline::Baseline;
@@ -126,17 +127,23 @@ pub async fn analyse(
     if let Some(baseline) = &baseline {
         lists.push(("baseline", baseline.table()?));
     }
-    // Rules run side by side, so each has one thread; what comes after them has all.
+    // In memory most rules are small: each has one thread, and one more than there are threads is
+    // under way. Each rule that reads files holds a row group of every one, so they go one by one,
+    // on this thread: another would have to ask the system for memory that this one is done with.
+    let at_once = match loaded.streams {
+        Streams::Memory(_) => threads + 1,
+        Streams::Files { .. } => 1,
+    };
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
     let Loaded { streams: _streams, classifier, mut coverage, by_members: _, rejected } = loaded;
 
     let mut findings = Vec::new();
     let evaluable = evaluable(rules, &filled, &mut coverage);
-    let mut ahead = Ahead::new(&ctx, evaluable, threads);
+    let mut ahead = Ahead::new(&ctx, evaluable, at_once);
     while let Some((rule, mut evidence)) = ahead.next() {
         watch.stage(&rule.head.id);
         let mut folder = Folder::new(rule, &known, &mut exceptions);
-        while let Some(batch) = cancel.interruptible(async { Ok(evidence.recv().await) }).await? {
+        while let Some(batch) = cancel.interruptible(async { Ok(evidence.next().await) }).await? {
             folder.push(&batch?)?;
         }
         findings.extend(folder.finish());

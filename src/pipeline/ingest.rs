@@ -22,6 +22,10 @@ const WAITING_BATCHES: usize = 2;
 /// Share of the memory limit for decoded events; the rest is for queries and what reading needs.
 const STORE_SHARE: usize = 2;
 
+/// Memory that reading takes whatever the limit (128 MiB): blocks of the input on every thread, and
+/// batches on their way.
+const READING_BYTES: usize = 128 << 20;
+
 /// What reading gave.
 pub(super) struct Ingested {
     pub(super) store: Store,
@@ -97,7 +101,7 @@ struct Waiting {
 impl<'c, 'o> Collector<'c, 'o> {
     fn new(options: &ReadOptions, quarantine: &'c mut Quarantine<'o>) -> Self {
         let ingested = Ingested {
-            store: Store::new(options.memory_limit_bytes / STORE_SHARE),
+            store: Store::new(options.memory_limit_bytes.saturating_sub(READING_BYTES) / STORE_SHARE),
             inventory: Inventory::default(),
             evidence: Evidence::default(),
             coverage: Coverage::default(),

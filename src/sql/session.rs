@@ -64,12 +64,21 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     let settings = config.options_mut();
     settings.execution.time_zone = Some("UTC".to_owned());
     settings.sql_parser.enable_ident_normalization = true;
+    // Of events in files, only the columns of a condition are read where it does not hold.
+    settings.execution.parquet.pushdown_filters = true;
+    settings.execution.parquet.reorder_filters = true;
+    // Every sort lays so much aside for its end, and there may be many.
+    let reservation = &mut settings.execution.sort_spill_reservation_bytes;
+    *reservation = (*reservation).min(options.memory_bytes / SORTS_AT_ONCE);
     // Lets a planner error say where in the text it is.
     settings.sql_parser.collect_spans = true;
     let ctx = SessionContext::new_with_config_rt(config, runtime);
     ctx.register_udf(functions::ip_key());
     Ok(ctx)
 }
+
+/// Sorts whose ends fit in the memory together.
+const SORTS_AT_ONCE: usize = 128;
 
 /// The same session, with queries spread over this many partitions.
 pub fn with_threads(ctx: &SessionContext, threads: usize) -> SessionContext {

@@ -266,8 +266,8 @@ fn joins_without_key(plan: &LogicalPlan) -> Vec<String> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Join(join) = node
             && join.on.is_empty()
-            && !is_one_row(&join.left)
-            && !is_one_row(&join.right)
+            && !is_handful(&join.left)
+            && !is_handful(&join.right)
         {
             found.push(format!("{:?} x {:?}", scanned(&join.left), scanned(&join.right)));
         }
@@ -277,16 +277,17 @@ fn joins_without_key(plan: &LogicalPlan) -> Vec<String> {
     found
 }
 
-/// Whether a plan counts or measures a whole table, or puts such rows beside one another. The table
-/// `coverage` has a row a log.
-fn is_one_row(plan: &LogicalPlan) -> bool {
+/// Whether a plan has a handful of rows whatever was read: what counts or measures a whole table,
+/// rows that stand in the query, the table `coverage` with its row a log, and such beside one another.
+fn is_handful(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         LogicalPlan::EmptyRelation(empty) => empty.produce_one_row,
+        LogicalPlan::Values(_) => true,
         LogicalPlan::TableScan(scan) => scan.table_name.table() == "coverage",
-        LogicalPlan::Join(join) if join.on.is_empty() => is_one_row(&join.left) && is_one_row(&join.right),
+        LogicalPlan::Join(join) if join.on.is_empty() => is_handful(&join.left) && is_handful(&join.right),
         LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Filter(_) => {
-            plan.inputs().into_iter().all(is_one_row)
+            plan.inputs().into_iter().all(is_handful)
         }
         _ => false,
     }

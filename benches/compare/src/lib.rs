@@ -1,4 +1,4 @@
-//! What the binaries of the comparison share: which log a file belongs to, and how folders are walked.
+//! What the binaries of the comparison are made of: logs of an archive, and records that differ.
 
 pub mod files;
 pub mod layouts;

@@ -46,20 +46,38 @@ last_use AS (
   GROUP BY principal_id
 ),
 uses AS (
-  SELECT *,
-    LAG(time) OVER (PARTITION BY principal_id ORDER BY time, event_uid) AS previous
+  SELECT *
   FROM acts
   WHERE source NOT IN ('signin', 'inventory')
     AND principal_id IS NOT NULL
     AND phase = 'terminal'
 ),
+-- Days are few, uses are many: whoever slept for days wakes with the first use of a day.
+days AS (
+  SELECT principal_id, CAST(floor(date_part('epoch', time) / 86400) AS BIGINT) AS day,
+    MIN(time) AS first_use, MAX(time) AS last_use
+  FROM uses
+  GROUP BY principal_id, CAST(floor(date_part('epoch', time) / 86400) AS BIGINT)
+),
+sequence AS (
+  SELECT *, LAG(last_use) OVER (PARTITION BY principal_id ORDER BY day) AS previous
+  FROM days
+),
 gaps AS (
   -- Logs that were read before lie within the baseline's own time.
-  SELECT u.*, coalesce(u.previous, CASE WHEN l.last_seen < u.time THEN l.last_seen END) AS used_before
-  FROM uses AS u
-  JOIN last_use AS l ON u.principal_id = l.principal_id
+  SELECT s.principal_id AS sleeper, s.first_use,
+    coalesce(s.previous, CASE WHEN l.last_seen < s.first_use THEN l.last_seen END) AS used_before
+  FROM sequence AS s
+  JOIN last_use AS l ON s.principal_id = l.principal_id
+),
+woken AS (
+  SELECT u.*, g.used_before,
+    ROW_NUMBER() OVER (PARTITION BY u.principal_id, u.time ORDER BY u.event_uid) AS nth
+  FROM gaps AS g
+  JOIN uses AS u ON g.sleeper = u.principal_id AND g.first_use = u.time
+  WHERE date_part('epoch', g.first_use) - date_part('epoch', g.used_before) >= $dormant_days * 86400
 )
-SELECT *
-FROM gaps
-WHERE outcome <> 'unknown'
-  AND date_part('epoch', time) - date_part('epoch', used_before) >= $dormant_days * 86400
+SELECT * EXCEPT (nth)
+FROM woken
+WHERE nth = 1
+  AND outcome <> 'unknown'

@@ -74,34 +74,42 @@ acts AS (
       )
     )
 ),
--- Most identities keep to one of the two: the windows below look at the others alone.
-in_both AS (
-  SELECT principal_id AS principal
+timed AS (
+  SELECT event_uid, time, plane, principal_id,
+    CAST(floor(date_part('epoch', time) / ($window_minutes * 60)) AS BIGINT) AS slot
   FROM acts
-  GROUP BY principal_id
-  HAVING bool_or(plane = 'management') AND bool_or(plane = 'data')
+),
+-- Whoever works with data manages little, if anything: the windows below look at what lies in the
+-- slots of that and beside them alone.
+near_management AS (
+  SELECT DISTINCT principal_id, slot + shift AS slot
+  FROM (SELECT DISTINCT principal_id, slot FROM timed WHERE plane = 'management') AS managed
+  CROSS JOIN (VALUES (-1), (0), (1)) AS shifts (shift)
+),
+candidates AS (
+  SELECT t.*
+  FROM near_management AS n
+  JOIN timed AS t ON n.principal_id = t.principal_id AND n.slot = t.slot
 ),
 neighbours AS (
-  SELECT acts.*,
+  SELECT *,
     MAX(CASE WHEN plane = 'management' THEN time END) OVER before AS managed_before,
     MIN(CASE WHEN plane = 'management' THEN time END) OVER after AS managed_after,
     MAX(CASE WHEN plane = 'data' THEN time END) OVER before AS used_before,
     MIN(CASE WHEN plane = 'data' THEN time END) OVER after AS used_after
-  FROM acts
-  JOIN in_both ON acts.principal_id = in_both.principal
+  FROM candidates
   WINDOW
     before AS (PARTITION BY principal_id ORDER BY time ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
     after AS (PARTITION BY principal_id ORDER BY time ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)
 ),
-distances AS (
-  SELECT *,
-    date_part('epoch', time) - date_part('epoch', CASE WHEN plane = 'data' THEN managed_before ELSE used_before END)
-      AS seconds_after_other,
-    date_part('epoch', CASE WHEN plane = 'data' THEN managed_after ELSE used_after END) - date_part('epoch', time)
-      AS seconds_before_other
+evidence AS (
+  SELECT event_uid AS evidence_uid
   FROM neighbours
+  WHERE date_part('epoch', time) - date_part('epoch', CASE WHEN plane = 'data' THEN managed_before ELSE used_before END)
+      <= $window_minutes * 60
+    OR date_part('epoch', CASE WHEN plane = 'data' THEN managed_after ELSE used_after END) - date_part('epoch', time)
+      <= $window_minutes * 60
 )
-SELECT *
-FROM distances
-WHERE seconds_after_other <= $window_minutes * 60
-  OR seconds_before_other <= $window_minutes * 60
+SELECT a.*
+FROM evidence AS e
+JOIN acts AS a ON e.evidence_uid = a.event_uid

@@ -37,7 +37,7 @@ pub(super) fn units<'o>(objects: &'o [Object], options: &ReadOptions) -> Vec<Uni
     let mut start = 0;
     let mut bytes = 0;
     for (at, object) in objects.iter().enumerate() {
-        let is_large = object.is_file() && object.size >= options.block_bytes as u64 / SHARED_FROM;
+        let is_large = object.size >= options.block_bytes as u64 / SHARED_FROM && object.is_file();
         if is_large {
             units.extend(objects.get(start..at).filter(|rest| !rest.is_empty()).map(Unit::Small));
             units.push(Unit::Large(Box::new(Large::new(object, options.block_bytes))));

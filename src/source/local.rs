@@ -10,16 +10,21 @@ use globset::{GlobBuilder, GlobMatcher};
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Listing, Location, Object, SourceError, in_words};
+use crate::parallel;
 
 /// Characters that make an argument a glob, unless it exists as it is written.
 const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
 
+/// Folders that are enough for all threads to be busy listing them.
+const FOLDERS_TO_SHARE: usize = 64;
+
+/// A file with its device and inode: one file has one of these, whatever path leads to it.
+type Found = (Object, (u64, u64));
+
 /// Collects what the arguments name.
 #[derive(Debug, Default)]
 pub(super) struct Lister {
-    /// The objects with the device and inode of each: one file has one of these, whatever path
-    /// leads to it.
-    found: Vec<(Object, (u64, u64))>,
+    found: Vec<Found>,
     failed: Vec<(String, String)>,
 }
 
@@ -28,7 +33,10 @@ impl Lister {
     pub(super) fn add(&mut self, argument: &str) -> Result<(), SourceError> {
         let path = Path::new(argument);
         match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => self.walk(path, |_| true, usize::MAX),
+            Ok(metadata) if metadata.is_dir() => match plain_tree(path) {
+                Some(found) => self.found.extend(found),
+                None => self.walk(path, |_| true, usize::MAX),
+            },
             // Whatever the user names is opened: a pipe made by the shell can be read as well.
             Ok(metadata) => self.push(path, &metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound && argument.contains(GLOB_CHARACTERS) => {
@@ -102,12 +110,7 @@ impl Lister {
     }
 
     fn push(&mut self, path: &Path, metadata: &Metadata) {
-        let object = Object {
-            name: path.display().to_string(),
-            location: Location::Local(path.to_owned()),
-            size: metadata.len(),
-        };
-        self.found.push((object, (metadata.dev(), metadata.ino())));
+        self.found.push(found(path, metadata));
     }
 
     fn walk_error(&mut self, root: &Path, error: &walkdir::Error) {
@@ -130,6 +133,52 @@ impl Lister {
         let reason = format!("{name}: {detail}");
         self.failed.push((name, reason));
     }
+}
+
+fn found(path: &Path, metadata: &Metadata) -> Found {
+    let object =
+        Object { name: path.display().to_string(), location: Location::Local(path.to_owned()), size: metadata.len() };
+    (object, (metadata.dev(), metadata.ino()))
+}
+
+/// Everything below a folder, listed by all threads; `None` where there is a symbolic link, something
+/// that is neither file nor folder, or an error: one thread then goes carefully through all of it.
+fn plain_tree(root: &Path) -> Option<Vec<Found>> {
+    let mut files = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while (1..FOLDERS_TO_SHARE).contains(&folders.len()) {
+        for folder in std::mem::take(&mut folders) {
+            plain_folder(&folder, &mut folders, &mut files)?;
+        }
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let parts = parallel::map(threads, folders, |folder| {
+        let (mut files, mut folders) = (Vec::new(), vec![folder]);
+        while let Some(folder) = folders.pop() {
+            plain_folder(&folder, &mut folders, &mut files)?;
+        }
+        Some(files)
+    });
+    for part in parts {
+        files.extend(part?);
+    }
+    Some(files)
+}
+
+/// Adds what lies in a folder.
+fn plain_folder(folder: &Path, folders: &mut Vec<PathBuf>, files: &mut Vec<Found>) -> Option<()> {
+    for entry in fs::read_dir(folder).ok()? {
+        let entry = entry.ok()?;
+        let (kind, path) = (entry.file_type().ok()?, entry.path());
+        if kind.is_dir() {
+            folders.push(path);
+        } else if kind.is_file() {
+            files.push(found(path.strip_prefix("./").unwrap_or(&path), &entry.metadata().ok()?));
+        } else {
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// The folders of a pattern before its first component with a wildcard.

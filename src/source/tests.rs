@@ -54,6 +54,23 @@ fn a_folder_is_listed_with_everything_below_it_sorted_by_name() {
 }
 
 #[test]
+fn an_archive_of_many_folders_is_listed_alike_with_and_without_a_link_in_it() {
+    let mut files: Vec<String> = (0..200)
+        .map(|hour| format!("resourceId=/S/y=2026/d={:02}/h={:02}/m=00/PT1H.json", hour / 24, hour % 24))
+        .collect();
+    files.push("resourceId=/S/note.txt".to_owned());
+    files.sort();
+    let folder = folder(&files.iter().map(String::as_str).collect::<Vec<_>>());
+
+    let without = names(folder.path(), &[""]);
+    symlink(folder.path().join("resourceId=/S"), folder.path().join("zz")).unwrap();
+    let with = names(folder.path(), &[""]);
+
+    assert_eq!(without, files);
+    assert_eq!(with, files);
+}
+
+#[test]
 fn a_glob_stops_at_folders_but_for_two_stars_and_takes_matched_folders_whole() {
     let folder = folder(&["x.json", "y.csv", "m=01/x.json", "m=01/d=02/x.json", "m=02/x.json", "n/x.json"]);
     let names = |pattern| names(folder.path(), &[pattern]);

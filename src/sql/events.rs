@@ -20,6 +20,7 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
@@ -112,14 +113,13 @@ impl TableProvider for EventsInMemory {
                 part.push(batch.clone());
             }
         }
-        let by_column = filters.iter().filter(|filter| condition::is_by_column(filter));
-        let conditions =
-            by_column.map(|filter| Condition::new(filter, &self.schema, state)).collect::<Result<_, _>>()?;
+        let by_column = conjunction(filters.iter().filter(|filter| condition::is_by_column(filter)).cloned());
+        let condition = by_column.map(|all| Condition::new(&all, &self.schema, state)).transpose()?;
         let schema = match projection {
             None => self.schema(),
             Some(columns) => Arc::new(self.schema.project(columns)?),
         };
-        let wanted = Arc::new(Wanted { conditions, projection: projection.cloned(), schema });
+        let wanted = Arc::new(Wanted { condition, projection: projection.cloned(), schema });
         Ok(DataSourceExec::from_data_source(Scan { partitions: parts, wanted }))
     }
 }

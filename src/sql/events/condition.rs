@@ -12,7 +12,7 @@ use arrow::datatypes::{Int32Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::Session;
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_plan::PhysicalExpr;
@@ -38,7 +38,7 @@ pub(super) struct OnColumn {
 
 /// In which rows a condition holds; null where that is not known.
 #[derive(Debug)]
-enum Held {
+pub(super) enum Held {
     Everywhere,
     Nowhere,
     InRows(BooleanArray),
@@ -57,9 +57,8 @@ pub(super) fn is_by_column(condition: &Expr) -> bool {
 
 /// Whether an expression can be evaluated by itself.
 fn is_closed(expression: &Expr) -> bool {
-    let mut is_closed = true;
-    let walked = expression.apply(|part| {
-        is_closed &= !matches!(
+    let is_open = |part: &Expr| {
+        matches!(
             part,
             Expr::ScalarSubquery(_)
                 | Expr::InSubquery(_)
@@ -68,10 +67,9 @@ fn is_closed(expression: &Expr) -> bool {
                 | Expr::OuterReferenceColumn(..)
                 | Expr::Placeholder(_)
                 | Expr::ScalarVariable(..)
-        );
-        Ok(if is_closed { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    });
-    walked.is_ok() && is_closed
+        )
+    };
+    expression.exists(|part| Ok(is_open(part))).is_ok_and(|has_open| !has_open)
 }
 
 impl Condition {
@@ -86,16 +84,8 @@ impl Condition {
         })
     }
 
-    /// The rows of a batch in which the condition holds; `None` for all of them.
-    pub(super) fn select(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>, DataFusionError> {
-        Ok(match self.held(batch)? {
-            Held::Everywhere => None,
-            Held::Nowhere => Some(BooleanArray::new(BooleanBuffer::new_unset(batch.num_rows()), None)),
-            Held::InRows(rows) => Some(rows),
-        })
-    }
-
-    fn held(&self, batch: &RecordBatch) -> Result<Held, DataFusionError> {
+    /// In which rows of a batch the condition holds.
+    pub(super) fn held(&self, batch: &RecordBatch) -> Result<Held, DataFusionError> {
         match self {
             Self::Both(left, right) => match left.held(batch)? {
                 Held::Everywhere => right.held(batch),
@@ -187,6 +177,7 @@ impl OnColumn {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::tree_node::TreeNodeRecursion;
     use datafusion::logical_expr::{col, lit};
     use serde_json::json;
 
@@ -214,10 +205,11 @@ mod tests {
         let coerced = datafusion::logical_expr::utils::conjunction(coerced).unwrap();
         let coerced = datafusion::logical_expr::expr_rewriter::unnormalize_col(coerced);
         assert!(is_by_column(&coerced), "{coerced}");
-        let ours = Condition::new(&coerced, &schema::events(), &ctx.state()).unwrap().select(batch).unwrap();
+        let ours = Condition::new(&coerced, &schema::events(), &ctx.state()).unwrap().held(batch).unwrap();
         let ours = match ours {
-            None => vec![true; batch.num_rows()],
-            Some(rows) => rows.iter().map(|held| held == Some(true)).collect(),
+            Held::Everywhere => vec![true; batch.num_rows()],
+            Held::Nowhere => vec![false; batch.num_rows()],
+            Held::InRows(rows) => rows.iter().map(|held| held == Some(true)).collect(),
         };
         let engine = frame.select(vec![condition.alias("held")]).unwrap().collect().await.unwrap();
         let engine = engine

@@ -1,10 +1,9 @@
-//! Reads batches of events, and of each only the rows that satisfy the conditions.
+//! Reads batches of events, and of each only the rows that satisfy the condition.
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::compute::filter_record_batch;
-use arrow::compute::kernels::boolean::and_kleene;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::stats::Precision;
@@ -21,9 +20,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayFormatType, PhysicalExpr};
 use futures::stream;
 
-use super::condition::Condition;
+use super::condition::{Condition, Held};
 
-/// One row in so many is taken to satisfy conditions that nothing is known of: what the query
+/// One row in so many is taken to satisfy a condition that nothing is known of: what the query
 /// engine takes for its own filters.
 const SELECTIVITY: usize = 5;
 
@@ -37,8 +36,8 @@ pub(super) struct Scan {
 /// What is wanted of a batch.
 #[derive(Debug)]
 pub(super) struct Wanted {
-    /// All of them must hold; they read the columns of the table.
-    pub(super) conditions: Vec<Condition>,
+    /// What must hold of a row, if anything; it reads the columns of the table.
+    pub(super) condition: Option<Condition>,
     /// Columns of the table; `None` for all.
     pub(super) projection: Option<Vec<usize>>,
     /// Schema of those columns.
@@ -48,26 +47,16 @@ pub(super) struct Wanted {
 impl Wanted {
     /// The wanted part of a batch; `None` where no row is wanted.
     fn of(&self, batch: &RecordBatch) -> Result<Option<RecordBatch>, DataFusionError> {
-        let mut selected = None;
-        for condition in &self.conditions {
-            let Some(rows) = condition.select(batch)? else { continue };
-            let rows = match selected {
-                None => rows,
-                Some(before) => and_kleene(&before, &rows)?,
-            };
-            if rows.true_count() == 0 {
-                return Ok(None);
-            }
-            selected = Some(rows);
-        }
-        let batch = match &self.projection {
-            None => batch.clone(),
-            Some(columns) => batch.project(columns)?,
+        let held = self.condition.as_ref().map_or(Ok(Held::Everywhere), |condition| condition.held(batch))?;
+        let projected = || match &self.projection {
+            None => Ok(batch.clone()),
+            Some(columns) => batch.project(columns),
         };
-        Ok(Some(match selected {
-            None => batch,
-            Some(rows) => filter_record_batch(&batch, &rows)?,
-        }))
+        Ok(match held {
+            Held::Everywhere => Some(projected()?),
+            Held::InRows(rows) if rows.true_count() > 0 => Some(filter_record_batch(&projected()?, &rows)?),
+            Held::InRows(_) | Held::Nowhere => None,
+        })
     }
 }
 
@@ -82,7 +71,7 @@ impl DataSource for Scan {
 
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let batches: usize = self.partitions.iter().map(Vec::len).sum();
-        write!(f, "events in memory, batches={batches}, conditions={}", self.wanted.conditions.len())
+        write!(f, "events in memory, batches={batches}, condition={}", self.wanted.condition.is_some())
     }
 
     fn output_partitioning(&self) -> Partitioning {
@@ -105,7 +94,7 @@ impl DataSource for Scan {
         };
         let rows = partitions.iter().flatten().map(RecordBatch::num_rows).sum();
         let mut statistics = Statistics::new_unknown(&self.wanted.schema);
-        let is_all = self.wanted.conditions.is_empty();
+        let is_all = self.wanted.condition.is_none();
         statistics.num_rows = if is_all { Precision::Exact(rows) } else { Precision::Inexact(rows / SELECTIVITY) };
         Ok(Arc::new(statistics))
     }

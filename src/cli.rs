@@ -8,7 +8,11 @@ pub mod args;
 mod engine;
 pub mod generate;
 pub mod identities;
+#[cfg(feature = "lake")]
+pub mod ingest;
 mod inventory;
+#[cfg(feature = "lake")]
+pub mod lake;
 pub mod matrix;
 pub mod output;
 pub mod progress;
@@ -44,6 +48,10 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Identities(args) => identities::run(args, terminal, style, now),
         Command::Matrix(args) => matrix::run(args, terminal, style, now),
         Command::Generate(args) => generate::run(args),
+        #[cfg(feature = "lake")]
+        Command::Ingest(args) => ingest::run(args, terminal, now),
+        #[cfg(feature = "lake")]
+        Command::Lake(command) => lake::run(command, now),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }
 }

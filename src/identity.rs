@@ -179,6 +179,25 @@ impl Classifier {
         tables::all(self)
     }
 
+    /// What of this makes events look otherwise than under an `earlier` classifier: `None` where they
+    /// may all do so, else the object ids, application ids and names of whom that is true.
+    pub fn changes_since(&self, earlier: &Self) -> Option<BTreeSet<String>> {
+        if self.known.inventory != earlier.known.inventory {
+            return None;
+        }
+        let of_objects = changed(&self.objects, &earlier.objects, |own, other| {
+            own.map(|own| self.decision(*own)) == other.map(|other| earlier.decision(*other))
+        });
+        let of_applications = changed(&self.applications, &earlier.applications, |own, other| {
+            own.map(|own| (self.decision(own.decision), &own.object))
+                == other.map(|other| (earlier.decision(other.decision), &other.object))
+        });
+        let of_names = changed(&self.names, &earlier.names, |own, other| {
+            own.map(|own| self.decision(*own)) == other.map(|other| earlier.decision(*other))
+        });
+        Some(of_objects.into_iter().chain(of_applications).chain(of_names).collect())
+    }
+
     /// The decision at a place of [`Self::decisions`], and the object id where only a client id
     /// was given.
     fn find(&self, key: Key<'_>) -> (usize, Option<&str>) {
@@ -276,6 +295,16 @@ impl Classifier {
             self.listed.push(Listed { principal_id: None, app_id: None, name: None, decision });
         }
     }
+}
+
+/// The keys of `own` whose values are not alike in `earlier`. Nothing vanishes: evidence only grows.
+fn changed<V>(
+    own: &HashMap<String, V>,
+    earlier: &HashMap<String, V>,
+    is_alike: impl Fn(Option<&V>, Option<&V>) -> bool,
+) -> BTreeSet<String> {
+    let changed = own.iter().filter(|(key, value)| !is_alike(Some(value), earlier.get(*key)));
+    changed.map(|(key, _)| key.clone()).collect()
 }
 
 /// Which object ids the application ids of app-only tokens stand for.

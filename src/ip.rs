@@ -9,7 +9,7 @@ pub fn key(address: &str) -> Option<String> {
 }
 
 /// A range of addresses, both ends included.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Range {
     /// [`key`] of the first address.
     pub first: String,

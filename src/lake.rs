@@ -8,11 +8,17 @@ mod columns;
 pub mod merge;
 pub mod pair;
 pub mod store;
+#[cfg(feature = "lake")]
+pub mod table;
+#[cfg(feature = "lake")]
+pub mod undo;
 
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 pub use columns::{TextView, text_column};
+#[cfg(feature = "lake")]
+pub use store::LakeFiles;
 pub use store::{Partitions, Store, StoreError, Streams, StreamsBuilder, Tag};
 
 /// What became of a partition's records.
@@ -24,6 +30,9 @@ pub struct Resolved {
     pub duplicates: u64,
     /// Those of them that differ from it.
     pub conflicts: Vec<Conflict>,
+    /// For each batch, the records that each of its events was made of, as batch and row of what was
+    /// resolved; empty for a batch of events with one record each.
+    pub members: Vec<Vec<Vec<(usize, usize)>>>,
 }
 
 /// A duplicate that says something else than the event it belongs to.
@@ -48,7 +57,24 @@ pub struct Conflict {
 ///
 /// An [`ArrowError`] when a batch is not of the decoded schema: a defect of ours.
 pub fn resolve(batches: Vec<RecordBatch>, threads: usize) -> Result<Resolved, ArrowError> {
-    let mut resolved = merge::merge(batches, threads)?;
+    let mut resolved = merge::merge(&batches, threads)?;
+    drop(batches);
     resolved.batches = pair::pair(&resolved.batches, threads)?;
+    Ok(resolved)
+}
+
+/// As [`resolve`](fn@resolve), with the column [`undo`] added, from which the records can be had back.
+///
+/// # Errors
+///
+/// As [`resolve`](fn@resolve).
+#[cfg(feature = "lake")]
+pub fn resolve_with_undo(batches: &[RecordBatch], threads: usize) -> Result<Resolved, ArrowError> {
+    let mut resolved = merge::merge(batches, threads)?;
+    let unpaired = std::mem::take(&mut resolved.batches);
+    let paired = pair::pair(&unpaired, threads)?;
+    for ((unpaired, paired), members) in unpaired.iter().zip(&paired).zip(&resolved.members) {
+        resolved.batches.push(undo::with_records(batches, (unpaired, paired), members)?);
+    }
     Ok(resolved)
 }

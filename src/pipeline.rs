@@ -2,11 +2,19 @@
 
 mod ahead;
 mod analyse;
+#[cfg(feature = "lake")]
+mod append;
 mod baseline;
 mod chunks;
 mod identities;
 mod ingest;
+#[cfg(feature = "lake")]
+mod keys;
+#[cfg(feature = "lake")]
+mod lake;
 mod observe;
+#[cfg(feature = "lake")]
+mod optimize;
 mod quarantine;
 mod settle;
 mod work;
@@ -21,6 +29,14 @@ use crate::identity::Classifier;
 use crate::lake::Streams;
 use crate::source::Listing;
 use crate::time::UtcMicros;
+
+#[cfg(feature = "lake")]
+pub use append::{AppendOptions, Appended, Shard, append, of_lake};
+#[cfg(feature = "lake")]
+pub use lake::open_lake;
+#[cfg(feature = "lake")]
+pub use optimize::{Optimized, optimize};
+use settle::Purpose;
 
 pub use analyse::{Analysis, Opened, Questions, analyse, open};
 pub use baseline::Baseline;
@@ -44,6 +60,8 @@ pub struct ReadOptions {
     /// Decompressed bytes of a block, in which several threads share an object; results do not
     /// depend on it.
     pub block_bytes: usize,
+    /// Whether to keep, for each object, from where it can be read on once it has grown.
+    pub keeps_places: bool,
     /// Whether records of archives may be read by their members alone, without a tape. Results do
     /// not depend on it; it is there to be compared with.
     pub by_members: bool,
@@ -67,6 +85,7 @@ impl Default for ReadOptions {
             max_record_bytes: crate::frame::MAX_RECORD_BYTES,
             chunk_bytes: CHUNK_BYTES,
             block_bytes: BLOCK_BYTES,
+            keeps_places: false,
             by_members: true,
         }
     }
@@ -172,5 +191,6 @@ pub fn read(
     }
     ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
     watch.stage("classify");
-    settle::settle(ingested, options.threads, quarantine, cancel)
+    let (loaded, _stated) = settle::settle(ingested, (options.threads, Purpose::Queries), quarantine, cancel)?;
+    Ok(loaded)
 }

@@ -7,7 +7,7 @@ mod decompress;
 mod local;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use decompress::Decompress;
@@ -62,6 +62,8 @@ pub struct Object {
     pub location: Location,
     /// Its size as stored, in bytes; 0 where it is not known.
     pub size: u64,
+    /// Where to begin: what is before that was read earlier. Never beyond 0 in what is compressed.
+    pub start: u64,
 }
 
 impl Object {
@@ -105,7 +107,7 @@ pub fn list(arguments: &[String]) -> Result<Listing, SourceError> {
     }
     let mut listing = lister.finish();
     if reads_stdin {
-        let stdin = Object { name: "-".to_owned(), location: Location::Stdin, size: 0 };
+        let stdin = Object { name: "-".to_owned(), location: Location::Stdin, size: 0, start: 0 };
         let at = listing.objects.partition_point(|object| *object < stdin);
         listing.objects.insert(at, stdin);
     }
@@ -126,7 +128,13 @@ impl Reader {
     ///
     /// [`SourceError::Unreadable`].
     pub fn open(object: &Object) -> Result<Self, SourceError> {
-        let opened = Input::open(&object.location).and_then(Decompress::new);
+        let opened = Input::open(&object.location).and_then(|mut input| {
+            if object.start == 0 {
+                return Decompress::new(input);
+            }
+            input.skip(object.start)?;
+            Ok(Decompress::plain(input))
+        });
         match opened {
             Ok(stream) => Ok(Self { object: object.name.clone(), stream }),
             Err(error) => Err(unreadable(&object.name, error)),
@@ -145,6 +153,11 @@ impl Reader {
                 read => return read.map_err(|error| unreadable(&self.object, error)),
             }
         }
+    }
+
+    /// Whether what is given are the object's own bytes, not decompressed ones.
+    pub fn is_plain(&self) -> bool {
+        self.stream.is_plain()
     }
 
     /// Bytes of the object as stored that were read so far: what progress is measured in.
@@ -177,6 +190,15 @@ impl Input {
         match location {
             Location::Stdin => Ok(Self::Stdin(io::stdin())),
             Location::Local(path) => File::open(path).map(Self::File),
+        }
+    }
+}
+
+impl Input {
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        match self {
+            Self::Stdin(_) => Err(io::Error::other("standard input cannot be read on from its middle")),
+            Self::File(file) => file.seek(SeekFrom::Start(bytes)).map(|_position| ()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod events;
 mod functions;
+#[cfg(feature = "lake")]
+pub mod lake_table;
 pub mod session;
 pub mod tables;
 

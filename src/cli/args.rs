@@ -12,6 +12,8 @@ use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
 pub mod generate;
+#[cfg(feature = "lake")]
+pub mod lake;
 pub mod rules;
 pub mod values;
 
@@ -59,6 +61,14 @@ pub enum Command {
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
+    /// Append what is new in logs to a lake, a Delta table, exactly once
+    #[cfg(feature = "lake")]
+    #[command(after_long_help = INGEST_EXAMPLES)]
+    Ingest(Box<lake::IngestArgs>),
+    /// Look after a lake: put small files together, delete old ones, list what was read, verify
+    #[cfg(feature = "lake")]
+    #[command(subcommand)]
+    Lake(lake::LakeCommand),
     /// List, show, check, test and explain rules, write new ones and their catalogue
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -97,6 +107,16 @@ Examples:
       Something to measure with
   airside generate one/ --incidents dbmi-storage-data-access --forms log-analytics,rest --no-inventory
       One incident, other exports, nobody told who is who";
+
+#[cfg(feature = "lake")]
+const INGEST_EXAMPLES: &str = "\
+Examples:
+  airside ingest archive/ --lake lake/
+      Append every event that is not there yet; again an hour later: only what is new
+  airside scan lake/ --since 30d
+      Run the rules over the lake
+  airside ingest archive/ --lake lake/ --shard 1/4
+      One of four jobs that share the work";
 
 /// When colours are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

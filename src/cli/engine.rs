@@ -19,6 +19,8 @@ use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
 use crate::lake::Streams;
+#[cfg(feature = "lake")]
+use crate::lake::table::is_lake;
 use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Baseline, Cancel, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
@@ -68,10 +70,31 @@ pub(super) struct Scan {
 
 /// Lists what is to be read. Comes before output files are opened, so that none of them is listed.
 pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
+    #[cfg(feature = "lake")]
+    if lake_of(read)?.is_some() {
+        return Ok(Listing::default());
+    }
     inventory::check(read)?;
     let inventory = read.inventory.iter().map(|path| path.display().to_string());
     let paths: Vec<String> = read.paths.iter().cloned().chain(inventory).collect();
     source::list(&paths).map_err(|error| RunError::usage(error.to_string()))
+}
+
+/// The lake that is to be read, if it is one.
+///
+/// # Errors
+///
+/// [`RunError::Usage`] where something else is named beside it.
+#[cfg(feature = "lake")]
+pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
+    let Some(lake) = read.paths.iter().find(|path| is_lake(path)) else { return Ok(None) };
+    if read.paths.len() + read.inventory.len() > 1 {
+        return Err(RunError::Usage {
+            message: format!("{lake} is a lake, which is read alone"),
+            hint: Some(format!("airside ingest PATH --lake {lake} adds logs and inventories to it")),
+        });
+    }
+    Ok(Some(lake))
 }
 
 /// A runtime for what is async.
@@ -151,6 +174,15 @@ fn run(
         ..pipeline::ReadOptions::default()
     };
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
+    #[cfg(feature = "lake")]
+    let loaded = match lake_of(&request.read)? {
+        Some(name) => {
+            let lake = super::lake::open(name, runtime)?;
+            pipeline::open_lake(&lake, (request.read.since, request.read.until), runtime, machine.threads)?
+        }
+        None => pipeline::read(listing, &options, &mut quarantine, progress, cancel)?,
+    };
+    #[cfg(not(feature = "lake"))]
     let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
     let questions = Questions {
         lists: vec![("allowed_ip", lists.allowed_ip)],
@@ -165,6 +197,8 @@ fn run(
     let of_one_thread = match loaded.streams {
         Streams::Memory(_) => None,
         Streams::Files { .. } => Some(runtime_of_one_thread()?),
+        #[cfg(feature = "lake")]
+        Streams::Lake(_) => None,
     };
     of_one_thread.as_ref().unwrap_or(runtime).block_on(pipeline::analyse(loaded, questions, progress, cancel))
 }
@@ -188,6 +222,12 @@ pub(super) fn available_threads() -> usize {
 pub(super) fn memory_limit(read: &ReadOptions) -> usize {
     let bytes = read.memory_limit.unwrap_or_else(|| machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2);
     usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// Half of the machine's memory.
+#[cfg(feature = "lake")]
+pub(super) fn machine_memory_half() -> usize {
+    usize::try_from(machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2).unwrap_or(usize::MAX)
 }
 
 /// The machine's memory in bytes, as Linux says it.

@@ -1,8 +1,9 @@
 //! What the logs say about principals, collected by identity key.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::place;
 use crate::arm;
@@ -150,13 +151,17 @@ fn contains_ignore_case(text: &str, part: &str) -> bool {
 }
 
 /// What the logs say about principals, by identity key. Merging is commutative and idempotent.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Evidence {
     /// By object id.
+    #[serde(serialize_with = "in_order", deserialize_with = "from_any_order")]
     pub(super) objects: HashMap<String, Facts>,
     /// By application id, of app-only tokens without an object id.
+    #[serde(serialize_with = "in_order", deserialize_with = "from_any_order")]
     pub(super) applications: HashMap<String, Facts>,
     /// By name.
+    #[serde(serialize_with = "in_order", deserialize_with = "from_any_order")]
     pub(super) names: HashMap<String, Facts>,
 }
 
@@ -182,7 +187,8 @@ pub(super) enum Flag {
 }
 
 /// What is known of one key.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Facts {
     pub(super) mirids: BTreeSet<String>,
     /// Resource groups of the virtual machines that asked for its tokens. The machines themselves
@@ -297,4 +303,13 @@ fn merge_map(mine: &mut HashMap<String, Facts>, other: HashMap<String, Facts>) {
     for (key, facts) in other {
         mine.entry(key).or_default().merge(facts);
     }
+}
+
+/// The same evidence is written in the same bytes.
+fn in_order<S: Serializer>(map: &HashMap<String, Facts>, serializer: S) -> Result<S::Ok, S::Error> {
+    map.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
+}
+
+fn from_any_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String, Facts>, D::Error> {
+    Ok(BTreeMap::deserialize(deserializer)?.into_iter().collect())
 }

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::place;
 use crate::arm;
 use crate::format::InventoryKind;
@@ -12,7 +14,8 @@ use crate::time::UtcMicros;
 
 /// What inventory exports and `…/write` bodies say. Adding is commutative and idempotent: the
 /// order of files and records does not matter, nor how often one is read.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Inventory {
     /// Every resource that has an identity of its own or lists user-assigned ones, by folded id.
     pub(super) resources: BTreeMap<String, Resource>,
@@ -40,7 +43,8 @@ pub struct Inventory {
 }
 
 /// A resource with identities.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Resource {
     /// Object ids of its own identity: several where it was deleted and made again.
     pub(super) principals: BTreeSet<String>,
@@ -49,7 +53,8 @@ pub(super) struct Resource {
 }
 
 /// What is said of a workspace.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Workspace {
     pub(super) managed_groups: BTreeSet<String>,
     pub(super) dbfs_accounts: BTreeSet<String>,
@@ -67,7 +72,8 @@ pub(super) struct Workspace {
 }
 
 /// What is said of a service principal.
-#[derive(Debug, Default, Clone, PartialEq)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct ServicePrincipal {
     pub(super) names: BTreeSet<String>,
     /// Listed as `ManagedIdentity`.
@@ -79,7 +85,8 @@ pub(super) struct ServicePrincipal {
 }
 
 /// A storage credential of Unity Catalog that stands for a managed identity.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Credential {
     pub(super) id: Option<String>,
     pub(super) name: Option<String>,
@@ -90,7 +97,8 @@ pub(super) struct Credential {
 }
 
 /// An external location of Unity Catalog.
-#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Location {
     pub(super) account: String,
     pub(super) container: String,
@@ -101,7 +109,7 @@ pub(super) struct Location {
 }
 
 /// A role assignment of an inventory export.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoleAssignment {
     /// Object id that holds the role.
     pub principal_id: String,

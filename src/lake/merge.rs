@@ -61,13 +61,14 @@ impl Entry {
 /// # Errors
 ///
 /// An [`ArrowError`] when a batch is not of the decoded schema.
-pub(super) fn merge(batches: Vec<RecordBatch>, threads: usize) -> Result<Resolved, ArrowError> {
-    let groups = groups(&batches, threads)?;
+pub(super) fn merge(batches: &[RecordBatch], threads: usize) -> Result<Resolved, ArrowError> {
+    let groups = groups(batches, threads)?;
     let mut resolved = Resolved::default();
     if groups.is_empty() {
         for batch in batches {
-            resolved.batches.push(with_locations(&batch, None)?);
+            resolved.batches.push(with_locations(batch, None)?);
         }
+        resolved.members.resize(batches.len(), Vec::new());
         return Ok(resolved);
     }
     let views = batches.iter().map(Views::of).collect::<Result<Vec<_>, _>>()?;
@@ -75,14 +76,16 @@ pub(super) fn merge(batches: Vec<RecordBatch>, threads: usize) -> Result<Resolve
     let mut merged = Vec::with_capacity(groups.len());
     for group in groups {
         let mut members: Vec<(usize, usize)> = group.iter().map(|entry| entry.place()).collect();
-        members.sort_by(|a, b| compare(&views, *a, *b));
-        resolved.duplicates += members.len() as u64 - 1;
-        conflicts(&views, &members, &mut resolved.conflicts);
         for (batch, row) in &members {
             if let Some(flag) = single.get_mut(*batch).and_then(|flags| flags.get_mut(*row)) {
                 *flag = false;
             }
         }
+        resolved.duplicates += members.len() as u64 - 1;
+        members.sort_by(|a, b| compare(&views, *a, *b));
+        // What was read twice from one place is one record.
+        members.dedup_by(|a, b| compare(&views, *a, *b) == Ordering::Equal);
+        conflicts(&views, &members, &mut resolved.conflicts);
         merged.push(members);
     }
     // The input's order, not the uids': what was read together stays together.
@@ -93,8 +96,10 @@ pub(super) fn merge(batches: Vec<RecordBatch>, threads: usize) -> Result<Resolve
             resolved.batches.push(with_locations(&kept, None)?);
         }
     }
+    resolved.members.resize(resolved.batches.len(), Vec::new());
     for chunk in merged.chunks(BATCH_ROWS) {
-        resolved.batches.push(gather(&batches, &views, chunk)?);
+        resolved.batches.push(gather(batches, &views, chunk)?);
+        resolved.members.push(chunk.to_vec());
     }
     resolved.conflicts.sort_by(|a, b| (&a.object, a.offset, a.column).cmp(&(&b.object, b.offset, b.column)));
     Ok(resolved)
@@ -242,7 +247,8 @@ fn gather(
         columns.push(interleave(&arrays, &chosen)?);
     }
     let batch = RecordBatch::try_new(decoded, columns)?;
-    let locations: StringArray = groups.iter().map(|members| Some(other_places(views, members))).collect();
+    let locations: StringArray =
+        groups.iter().map(|members| (members.len() > 1).then(|| other_places(views, members))).collect();
     with_locations(&batch, Some(Arc::new(locations)))
 }
 

@@ -17,8 +17,12 @@ use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 use super::columns::TextView;
+#[cfg(feature = "lake")]
+use super::table::{DataFile, LakeLocation};
 use crate::event::builder::BATCH_ROWS;
 use crate::event::vocabulary::{LogSource, Stream};
+#[cfg(feature = "lake")]
+use crate::time::UtcMicros;
 
 /// Partitions of a store that went to disk. One partition is in memory at a time while it is
 /// resolved: 64 of them take 64 times the budget's worth of input without exceeding it.
@@ -209,6 +213,35 @@ pub enum Streams {
         /// The files.
         files: Vec<Option<PathBuf>>,
     },
+    /// In a lake.
+    #[cfg(feature = "lake")]
+    Lake(LakeFiles),
+}
+
+/// Files of a lake.
+#[cfg(feature = "lake")]
+#[derive(Debug, Clone)]
+pub struct LakeFiles {
+    /// The lake.
+    pub location: LakeLocation,
+    /// The files by the code of their [`Stream`].
+    pub files: Vec<Vec<DataFile>>,
+    /// Events before this are left out.
+    pub since: Option<UtcMicros>,
+    /// Events at or after this are left out.
+    pub until: Option<UtcMicros>,
+}
+
+#[cfg(feature = "lake")]
+impl LakeFiles {
+    /// Those of one stream.
+    pub fn of(&self, stream: Stream) -> Self {
+        let mut files = vec![Vec::new(); self.files.len()];
+        if let (Some(to), Some(from)) = (files.get_mut(stream as usize), self.files.get(stream as usize)) {
+            to.clone_from(from);
+        }
+        Self { location: self.location.clone(), files, since: self.since, until: self.until }
+    }
 }
 
 /// Takes classified batches, in memory or on disk as the partitions are that they come from.
@@ -234,10 +267,17 @@ impl StreamsBuilder {
     pub fn for_partitions(partitions: &Partitions) -> Result<Self, StoreError> {
         Ok(match partitions {
             Partitions::Memory(_) => Self::Memory(vec![Vec::new(); Stream::ALL.len()]),
-            Partitions::Files { .. } => {
-                Self::Files { dir: temporary_folder()?, writers: Stream::ALL.iter().map(|_| None).collect() }
-            }
+            Partitions::Files { .. } => Self::in_files()?,
         })
+    }
+
+    /// Makes a builder that keeps nothing in memory.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where no temporary folder can be made.
+    pub fn in_files() -> Result<Self, StoreError> {
+        Ok(Self::Files { dir: temporary_folder()?, writers: Stream::ALL.iter().map(|_| None).collect() })
     }
 
     /// Adds a batch of the events schema whose events are all of `stream`.

@@ -133,6 +133,8 @@ pub async fn analyse(
     let at_once = match loaded.streams {
         Streams::Memory(_) => threads + 1,
         Streams::Files { .. } => 1,
+        #[cfg(feature = "lake")]
+        Streams::Lake(_) => 1,
     };
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
     let Loaded { streams: _streams, classifier, mut coverage, by_members: _, rejected } = loaded;
@@ -183,12 +185,14 @@ fn evaluable<'r>(rules: Vec<&'r Rule>, filled: &BTreeSet<String>, coverage: &mut
 }
 
 /// The streams as tables. Batches are shared, not copied.
-fn stream_tables(streams: &Streams) -> StreamTables {
+pub(super) fn stream_tables(streams: &Streams) -> StreamTables {
     let of = |stream: Stream| match streams {
         Streams::Memory(batches) => EventTable::Memory(batches.get(stream as usize).cloned().unwrap_or_default()),
         Streams::Files { files, .. } => {
             EventTable::Parquet(files.get(stream as usize).cloned().flatten().into_iter().collect())
         }
+        #[cfg(feature = "lake")]
+        Streams::Lake(lake) => EventTable::Lake(lake.of(stream)),
     };
     StreamTables {
         dbmi: of(Stream::Dbmi),

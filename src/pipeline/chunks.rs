@@ -77,6 +77,11 @@ impl Chunks {
         }
     }
 
+    /// Whether what is given are the object's own bytes, which can be had again from any place.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self, Self::Here(reader) if reader.is_plain())
+    }
+
     /// Bytes of the object as stored that were read so far.
     pub(super) fn stored_bytes_read(&self) -> u64 {
         match self {

@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::quarantine::{Quarantine, Quarantined};
 use super::work::units;
-use super::worker::{Message, Part, Tally, Worker};
+use super::worker::{Message, Part, ReadObject, Tally, Worker};
 use super::{Cancel, ReadOptions, Watch};
 use crate::coverage::Coverage;
 use crate::error::RunError;
@@ -33,6 +33,11 @@ pub(super) struct Ingested {
     pub(super) evidence: Evidence,
     pub(super) coverage: Coverage,
     pub(super) by_members: u64,
+    /// The objects that were read to their end, where asked for.
+    pub(super) places: Vec<ReadObject>,
+    /// What of a lake the records may belong to, where asked for.
+    #[cfg(feature = "lake")]
+    pub(super) keys: Option<super::keys::Keys>,
 }
 
 /// Reads all objects.
@@ -106,6 +111,9 @@ impl<'c, 'o> Collector<'c, 'o> {
             evidence: Evidence::default(),
             coverage: Coverage::default(),
             by_members: 0,
+            places: Vec::new(),
+            #[cfg(feature = "lake")]
+            keys: options.keeps_places.then(super::keys::Keys::default),
         };
         Self { quarantine, units: BTreeMap::new(), next: 0, ingested }
     }
@@ -140,6 +148,11 @@ impl<'c, 'o> Collector<'c, 'o> {
     }
 
     fn keep(&mut self, part: Part, number: u64, batch: RecordBatch) -> Result<(), RunError> {
+        #[cfg(feature = "lake")]
+        if let Some(keys) = &mut self.ingested.keys {
+            let added = keys.add(&batch);
+            added.map_err(|error| RunError::internal("events do not fit their schema; please report this", error))?;
+        }
         let kept = self.ingested.store.push((part.unit, part.block, number), batch);
         kept.map_err(|error| RunError::internal("cannot keep the events", error))
     }
@@ -183,6 +196,7 @@ impl<'c, 'o> Collector<'c, 'o> {
         self.ingested.evidence.merge(tally.evidence);
         self.ingested.coverage.add(&tally.coverage);
         self.ingested.by_members += tally.by_members;
+        self.ingested.places.extend(tally.places);
     }
 
     /// Writes the rejected records of units that are over, in the units' order.

@@ -70,6 +70,18 @@ impl<'o> Quarantine<'o> {
         self.out.as_mut().map_or(Ok(()), Write::flush)
     }
 
+    /// Takes over what another quarantine has written, and the first records that it was given.
+    ///
+    /// # Errors
+    ///
+    /// The writer's error.
+    #[cfg(feature = "lake")]
+    pub(super) fn append(&mut self, written: &[u8], shown: &[Quarantined]) -> io::Result<()> {
+        let room = SHOWN.saturating_sub(self.shown.len());
+        self.shown.extend(shown.iter().take(room).cloned());
+        self.out.as_mut().map_or(Ok(()), |out| out.write_all(written))
+    }
+
     /// The first records that were taken.
     pub fn shown(&self) -> &[Quarantined] {
         &self.shown

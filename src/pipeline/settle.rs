@@ -18,20 +18,37 @@ use crate::lake::{self, Conflict, Partitions, StoreError, Streams, StreamsBuilde
 use crate::parallel;
 use crate::time::UtcMicros;
 
-/// Turns what was read into classified events by stream.
+/// What events are settled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Queries.
+    Queries,
+    /// A lake, where other records of them may arrive later.
+    #[cfg(feature = "lake")]
+    Lake,
+}
+
+/// Turns what was read into classified events by stream; also gives all that inventories and logs
+/// stated.
 pub(super) fn settle(
     ingested: Ingested,
-    threads: usize,
+    (threads, purpose): (usize, Purpose),
     quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
-) -> Result<Loaded, RunError> {
-    let Ingested { store, mut inventory, evidence, mut coverage, by_members } = ingested;
+) -> Result<(Loaded, Inventory), RunError> {
+    let Ingested { store, mut inventory, evidence, mut coverage, by_members, .. } = ingested;
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut partitions = store.finish().map_err(stored)?;
     for index in 0..partitions.len() {
         cancel.check()?;
-        let resolved = lake::resolve(partitions.take(index).map_err(stored)?, threads).map_err(broken)?;
+        let batches = partitions.take(index).map_err(stored)?;
+        let resolved = match purpose {
+            Purpose::Queries => lake::resolve(batches, threads),
+            #[cfg(feature = "lake")]
+            Purpose::Lake => lake::resolve_with_undo(&batches, threads),
+        };
+        let resolved = resolved.map_err(broken)?;
         coverage.records.duplicates += resolved.duplicates;
         coverage.records.events -= resolved.duplicates;
         coverage.conflicting_duplicates += resolved.conflicts.len() as u64;
@@ -46,9 +63,10 @@ pub(super) fn settle(
         partitions.replace(index, resolved.batches).map_err(stored)?;
     }
     quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+    let stated = inventory.clone();
     let classifier = Classifier::build(inventory, &evidence);
     let streams = classify(partitions, &classifier, &mut coverage, (threads, cancel))?;
-    Ok(Loaded { streams, classifier, coverage, by_members, rejected: quarantine.shown().to_vec() })
+    Ok((Loaded { streams, classifier, coverage, by_members, rejected: quarantine.shown().to_vec() }, stated))
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {
@@ -120,6 +138,11 @@ struct Split {
 
 fn split(batch: &RecordBatch, classifier: &Classifier) -> Result<Split, ArrowError> {
     let events = classifier.classify(batch)?;
+    #[cfg(feature = "lake")]
+    let events = match batch.column_by_name(lake::undo::COLUMN) {
+        Some(_) => lake::undo::with_classified(batch, &events)?,
+        None => events,
+    };
     let sources = sources(&events)?;
     let mut parts = Vec::new();
     for stream in Stream::ALL {

@@ -83,6 +83,8 @@ pub(super) struct Block {
     pub(super) offset: u64,
     /// Stored bytes that were read for it.
     pub(super) stored_bytes: u64,
+    /// Whether its bytes are the object's own, not decompressed ones.
+    pub(super) is_plain: bool,
     pub(super) end: End,
 }
 
@@ -109,11 +111,12 @@ impl<'o> Large<'o> {
             State::Over => return Ok(None),
             State::Open(cutter) => *cutter,
             State::Unopened => match Reader::open(self.object) {
-                Ok(reader) => Cutter { reader, carried: Vec::new(), next: 0, offset: 0 },
+                Ok(reader) => Cutter { reader, carried: Vec::new(), next: 0, offset: self.object.start },
                 Err(error) => {
                     buffer.clear();
                     let end = End::Last(Some(error.to_string()));
-                    return Ok(Some(Block { number: 0, offset: 0, stored_bytes: 0, end }));
+                    let (offset, is_plain) = (self.object.start, false);
+                    return Ok(Some(Block { number: 0, offset, stored_bytes: 0, is_plain, end }));
                 }
             },
         };
@@ -149,7 +152,8 @@ impl Cutter {
         buffer.truncate(filled);
         let stored_bytes = self.reader.stored_bytes_read() - stored;
         let (number, offset) = (self.next, self.offset);
-        let block = |end| Block { number, offset, stored_bytes, end };
+        let is_plain = self.reader.is_plain();
+        let block = |end| Block { number, offset, stored_bytes, is_plain, end };
         if let Some(failure) = ended {
             return (block(End::Last(failure)), None);
         }

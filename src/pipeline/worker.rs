@@ -42,7 +42,24 @@ pub(super) struct Tally {
     pub(super) by_members: u64,
     /// Numbered from 0 in the part.
     pub(super) rejected: Vec<Quarantined>,
+    /// The objects that were read to their end, where asked for.
+    pub(super) places: Vec<ReadObject>,
 }
+
+/// An object that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReadObject {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it ended, if it can be read on from there: its bytes are stored as they are, and it
+    /// ended between two records.
+    pub(super) end: Option<u64>,
+    /// The last bytes before that, [`TAIL_BYTES`] at most.
+    pub(super) tail: Vec<u8>,
+}
+
+/// Bytes before the end of an object that are kept, to know it again once it has grown (64 KiB).
+pub(super) const TAIL_BYTES: usize = 64 << 10;
 
 /// What a thread tells.
 pub(super) enum Message {
@@ -82,6 +99,26 @@ pub(super) struct Worker<'w> {
     batches: u64,
     chunk: Vec<u8>,
     block: Vec<u8>,
+    passed: Passed,
+}
+
+/// How far the object at hand was read.
+#[derive(Default)]
+struct Passed {
+    position: u64,
+    is_plain: bool,
+    tail: Vec<u8>,
+}
+
+impl Passed {
+    fn add(&mut self, bytes: &[u8]) {
+        self.position += bytes.len() as u64;
+        if bytes.len() >= TAIL_BYTES {
+            self.tail.clear();
+        }
+        self.tail.extend_from_slice(bytes.get(bytes.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default());
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL_BYTES));
+    }
 }
 
 impl<'w> Worker<'w> {
@@ -103,6 +140,7 @@ impl<'w> Worker<'w> {
             batches: 0,
             chunk: vec![0; options.chunk_bytes.max(1)],
             block: Vec::new(),
+            passed: Passed::default(),
         }
     }
 
@@ -135,7 +173,8 @@ impl<'w> Worker<'w> {
     fn small(&mut self, unit: u64, objects: &[Object]) -> Result<(), Stop> {
         self.begin(Part { unit, block: 0 });
         for object in objects {
-            self.framer.restart();
+            self.restart(object.start);
+            self.passed = Passed { position: object.start, ..Passed::default() };
             let failure = match Chunks::open(object, self.chunk.len()) {
                 Ok(chunks) => self.chunks(object, chunks)?,
                 Err(error) => Some(error.to_string()),
@@ -154,10 +193,10 @@ impl<'w> Worker<'w> {
                 return Ok(());
             };
             self.begin(Part { unit, block: block.number });
-            if block.number == 0 {
-                self.framer.restart();
-            } else {
-                self.framer.restart_at(block.offset);
+            self.restart(block.offset);
+            self.passed = Passed { position: block.offset, is_plain: block.is_plain, tail: Vec::new() };
+            if self.options.keeps_places {
+                self.passed.add(&bytes);
             }
             let end = block.offset + bytes.len() as u64;
             self.decoder.tally.coverage.bytes += bytes.len() as u64;
@@ -167,6 +206,15 @@ impl<'w> Worker<'w> {
             self.frames(large.object)?;
             let is_last = self.follow(large, block, end)?;
             self.end(is_last)?;
+        }
+    }
+
+    /// Begins an object, or a part of one that begins between two records.
+    fn restart(&mut self, offset: u64) {
+        if offset == 0 {
+            self.framer.restart();
+        } else {
+            self.framer.restart_at(offset);
         }
     }
 
@@ -192,6 +240,7 @@ impl<'w> Worker<'w> {
     /// Reads an object on to its end; returns why that was not possible, if so.
     fn chunks(&mut self, object: &Object, mut chunks: Chunks) -> Result<Option<String>, Stop> {
         let mut buffer = std::mem::take(&mut self.chunk);
+        self.passed.is_plain = chunks.is_plain();
         let mut stored = chunks.stored_bytes_read();
         let ended = loop {
             let chunk = match chunks.next(&mut buffer, self.cancel) {
@@ -201,6 +250,9 @@ impl<'w> Worker<'w> {
                 Err(NoChunk::Stopped) => break Err(Stop::Gone),
             };
             self.decoder.tally.coverage.bytes += chunk.len() as u64;
+            if self.options.keeps_places {
+                self.passed.add(chunk);
+            }
             self.framer.push(chunk);
             self.watch.read(chunks.stored_bytes_read() - stored);
             stored = chunks.stored_bytes_read();
@@ -213,6 +265,11 @@ impl<'w> Worker<'w> {
     }
 
     fn end_object(&mut self, object: &Object, failure: Option<String>) -> Result<(), Stop> {
+        if self.options.keeps_places && failure.is_none() {
+            let Passed { position, is_plain, tail } = std::mem::take(&mut self.passed);
+            let end = (is_plain && self.framer.is_between_records()).then_some(position);
+            self.decoder.tally.places.push(ReadObject { name: object.name.clone(), end, tail });
+        }
         self.framer.finish();
         self.frames(object)?;
         let coverage = &mut self.decoder.tally.coverage;
@@ -275,7 +332,7 @@ impl<'w> Worker<'w> {
 /// Opens an object again and steps over its first `offset` bytes, or says why that is not possible.
 fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8]) -> Result<Reader, String> {
     let mut reader = Reader::open(object).map_err(|error| error.to_string())?;
-    let mut left = offset;
+    let mut left = offset - object.start.min(offset);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
         let length = reader.read(chunk.get_mut(..most).unwrap_or_default()).map_err(|error| error.to_string())?;

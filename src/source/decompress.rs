@@ -84,6 +84,17 @@ impl<R: Read> Decompress<R> {
         Self::with_limits(input, Limits::default())
     }
 
+    /// Gives the bytes as they are, whatever they look like.
+    pub(super) fn plain(input: R) -> Self {
+        let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0 };
+        Self { codec: Codec::Plain(counted), bytes: 0, limits: Limits::default() }
+    }
+
+    /// Whether the bytes are given as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.codec, Codec::Plain(_))
+    }
+
     pub(super) fn with_limits(mut input: R, limits: Limits) -> io::Result<Self> {
         let mut magic = Vec::with_capacity(MAGIC_BYTES);
         // `read_to_end` asks again after a short read and after an interruption.

@@ -136,8 +136,12 @@ impl Lister {
 }
 
 fn found(path: &Path, metadata: &Metadata) -> Found {
-    let object =
-        Object { name: path.display().to_string(), location: Location::Local(path.to_owned()), size: metadata.len() };
+    let object = Object {
+        name: path.display().to_string(),
+        location: Location::Local(path.to_owned()),
+        size: metadata.len(),
+        start: 0,
+    };
     (object, (metadata.dev(), metadata.ino()))
 }
 

@@ -20,7 +20,11 @@ use crate::coverage::SourceCoverage;
 use crate::error::RunError;
 use crate::event::schema::ColumnType;
 use crate::event::{operation, role, schema};
+#[cfg(feature = "lake")]
+use crate::lake::LakeFiles;
 use crate::sql::events::{Batches, EventsInMemory};
+#[cfg(feature = "lake")]
+use crate::sql::lake_table;
 use crate::sql::session::{SessionOptions, build};
 
 /// Names of the four base tables.
@@ -41,6 +45,9 @@ pub enum EventTable {
     Memory(Vec<RecordBatch>),
     /// In local Parquet files of that schema; text may be plain or dictionary-encoded there.
     Parquet(Vec<PathBuf>),
+    /// In files of a lake.
+    #[cfg(feature = "lake")]
+    Lake(LakeFiles),
 }
 
 impl Default for EventTable {
@@ -218,6 +225,8 @@ pub async fn register_events(ctx: &SessionContext, streams: StreamTables) -> Res
     };
     let mut all = Batches::default();
     let mut all_files = Vec::new();
+    #[cfg(feature = "lake")]
+    let mut all_lake: Option<LakeFiles> = None;
     for (name, table) in
         STREAM_TABLES.into_iter().zip([streams.dbmi, streams.adac, streams.other, streams.unattributed])
     {
@@ -231,9 +240,20 @@ pub async fn register_events(ctx: &SessionContext, streams: StreamTables) -> Res
                 register(name, parquet_table(&files))?;
                 all_files.extend(files);
             }
+            #[cfg(feature = "lake")]
+            EventTable::Lake(files) => {
+                register(name, lake_table::of(ctx, &files))?;
+                all_lake
+                    .get_or_insert_with(|| LakeFiles { files: Vec::new(), ..files.clone() })
+                    .files
+                    .extend(files.files);
+            }
         }
     }
-    register(ALL_STREAMS, if all_files.is_empty() { Ok(in_memory(all)) } else { parquet_table(&all_files) })?;
+    let table = if all_files.is_empty() { Ok(in_memory(all)) } else { parquet_table(&all_files) };
+    #[cfg(feature = "lake")]
+    let table = all_lake.map_or(table, |files| lake_table::of(ctx, &files));
+    register(ALL_STREAMS, table)?;
     for (name, query) in VIEWS {
         let failed = |error| RunError::internal(format!("cannot make the view {name}"), error);
         let view = ctx.sql(query).await.map_err(failed)?.into_view();

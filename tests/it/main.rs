@@ -14,6 +14,8 @@ mod fast_path;
 mod formats;
 mod forms;
 mod generated;
+#[cfg(feature = "lake")]
+mod lake;
 mod layers;
 mod matrix;
 mod real_logs;

@@ -76,6 +76,20 @@ pub fn memory_limit(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
+/// Reads `I/N`: part `I` of `N`.
+///
+/// # Errors
+///
+/// A message that says what would be right.
+#[cfg(feature = "lake")]
+pub fn shard(text: &str) -> Result<crate::pipeline::Shard, String> {
+    let parts = text.split_once('/').and_then(|(number, count)| Some((number.parse().ok()?, count.parse().ok()?)));
+    match parts {
+        Some((number, count)) if (1..=count).contains(&number) => Ok(crate::pipeline::Shard { number, count }),
+        _ => Err("not I/N with I from 1 to N, such as 1/4".to_owned()),
+    }
+}
+
 /// Reads `FORMAT=FILE`.
 ///
 /// # Errors

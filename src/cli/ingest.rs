@@ -1,0 +1,111 @@
+//! `airside ingest`: append what is new to a lake.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::cli::args::lake::IngestArgs;
+use crate::cli::engine::{available_threads, list, memory_limit, runtime, show_rejected, watch_signals};
+use crate::cli::output::{Outputs, Terminal, to_stdout};
+use crate::cli::progress::Progress;
+use crate::cli::readability;
+use crate::error::{ExitCode, RunError};
+use crate::lake::table::{Lake, LakeLocation};
+use crate::pipeline::{self, AppendOptions, Appended, Cancel, Quarantine};
+use crate::report::escape::Escaped;
+use crate::report::layout::counted;
+use crate::report::{ReportError, json};
+use crate::time::UtcMicros;
+
+/// Appends, and says with which code to exit.
+///
+/// # Errors
+///
+/// Whatever ended the run.
+pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<ExitCode, RunError> {
+    let read = args.read.options(now)?;
+    if read.paths.iter().any(|path| path == "-") {
+        return Err(RunError::usage(
+            "standard input cannot be ingested: nothing would tell whether it was read before",
+        ));
+    }
+    let location = LakeLocation::parse(&args.lake).map_err(|error| RunError::usage(error.to_string()))?;
+    let listing = list(&read)?;
+    let mut outputs = Outputs::open(&args.read, &[])?;
+    let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
+    let runtime = runtime(threads)?;
+    let cancel = Arc::new(Cancel::default());
+    watch_signals(&runtime, &cancel)?;
+    let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
+    let progress = Progress::new(args.read.progress, total_bytes);
+    let options = AppendOptions {
+        read: pipeline::ReadOptions {
+            since: read.since,
+            until: read.until,
+            memory_limit_bytes: memory_limit(&read),
+            threads,
+            keeps_places: true,
+            ..pipeline::ReadOptions::default()
+        },
+        round_bytes: args.commit_bytes,
+        shard: args.shard.unwrap_or_default(),
+    };
+    let mut lake = runtime.block_on(Lake::open_or_create(&location, now)).map_err(|error| pipeline::of_lake(&error))?;
+    let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
+    let appended = pipeline::append(&mut lake, listing, (&options, &runtime), &mut quarantine, (&progress, &cancel));
+    progress.finish();
+    let appended = appended?;
+    show_rejected(&appended.rejected, &appended.coverage, outputs.quarantine.is_some());
+    if let Some(file) = &mut outputs.coverage {
+        file.write_with(|out| json::write_pretty(out, &appended.coverage))?;
+    }
+    outputs.finish()?;
+    to_stdout(|out| write(&appended, &location, terminal, out).map_err(ReportError::write))?;
+    Ok(readability(&appended.coverage))
+}
+
+/// A few lines for people, one JSON object for programs.
+fn write(appended: &Appended, location: &LakeLocation, terminal: Terminal, out: &mut dyn Write) -> std::io::Result<()> {
+    let coverage = &appended.coverage;
+    if !terminal.is_stdout {
+        let line = json!({
+            "lake": location.to_string(),
+            "version": appended.version,
+            "commits": appended.commits,
+            "objects": {
+                "read": coverage.objects.read,
+                "failed": coverage.objects.failed,
+                "unchanged": appended.unchanged,
+                "grown": appended.grown,
+                "replaced": appended.replaced,
+            },
+            "bytes": coverage.bytes,
+            "records": coverage.records,
+            "amended": appended.amended,
+            "reclassified": appended.reclassified,
+        });
+        return writeln!(out, "{line}");
+    }
+    let records = coverage.records;
+    writeln!(out, "{} appended to {location}, version {}", counted(records.events, "event"), appended.version)?;
+    writeln!(
+        out,
+        "{} read ({} grown), {} unchanged; {} duplicates, {} skipped, {} rejected",
+        counted(coverage.objects.read, "object"),
+        appended.grown,
+        appended.unchanged,
+        records.duplicates,
+        records.skipped,
+        records.rejected
+    )?;
+    if appended.amended + appended.reclassified > 0 {
+        let (amended, reclassified) = (appended.amended, appended.reclassified);
+        writeln!(out, "earlier events: {amended} amended by new records, {reclassified} classified again")?;
+    }
+    for name in &appended.replaced {
+        writeln!(out, "replaced since it was read: {}", Escaped(name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `airside lake`: look after a lake.
+
+use std::sync::Arc;
+
+use crate::cli::args::lake::LakeCommand;
+use crate::cli::engine::{available_threads, machine_memory_half, runtime, watch_signals};
+use crate::cli::output::to_stdout;
+use crate::error::{ExitCode, RunError};
+use crate::lake::table::{Commit, Lake, LakeLocation, Verified};
+use crate::pipeline::{self, Cancel};
+use crate::report::ReportError;
+use crate::report::escape::Escaped;
+use crate::report::layout::counted;
+use crate::time::UtcMicros;
+
+/// Does what is asked for.
+///
+/// # Errors
+///
+/// Whatever ended the run.
+pub fn run(command: &LakeCommand, now: UtcMicros) -> Result<ExitCode, RunError> {
+    let name = match command {
+        LakeCommand::Optimize(args) | LakeCommand::Verify(args) => &args.lake,
+        LakeCommand::Vacuum(args) => &args.lake,
+        LakeCommand::History(args) => &args.lake,
+    };
+    let threads = available_threads();
+    let runtime = runtime(threads)?;
+    let cancel = Arc::new(Cancel::default());
+    watch_signals(&runtime, &cancel)?;
+    let mut lake = open(name, &runtime)?.at(now);
+    let of_lake = |error| pipeline::of_lake(&error);
+    let mut code = ExitCode::Ran;
+    let text = match command {
+        LakeCommand::Optimize(_) => {
+            let resources = (machine_memory_half(), threads);
+            let optimized = pipeline::optimize(&mut lake, &runtime, resources, &cancel)?;
+            format!("{} put together in {}\n", counted(optimized.before as u64, "file"), optimized.after)
+        }
+        LakeCommand::Vacuum(args) => {
+            let deleted = runtime.block_on(lake.vacuum(args.keep_days, args.dry_run)).map_err(of_lake)?;
+            let verb = if args.dry_run { "would be deleted" } else { "deleted" };
+            let mut text: String = deleted.iter().map(|path| format!("{}\n", Escaped(path))).collect();
+            text += &format!("{} {verb}\n", counted(deleted.len() as u64, "file"));
+            text
+        }
+        LakeCommand::History(args) => history(&runtime.block_on(lake.history(args.limit)).map_err(of_lake)?),
+        LakeCommand::Verify(_) => {
+            let verified = runtime.block_on(lake.verify()).map_err(of_lake)?;
+            if verified.problem_count > 0 {
+                code = ExitCode::Internal;
+            }
+            report(&verified)
+        }
+    };
+    to_stdout(|out| out.write_all(text.as_bytes()).map_err(ReportError::write))?;
+    Ok(code)
+}
+
+/// Opens a lake that is there.
+pub(super) fn open(name: &str, runtime: &tokio::runtime::Runtime) -> Result<Lake, RunError> {
+    let of_lake = |error| pipeline::of_lake(&error);
+    let location = LakeLocation::parse(name).map_err(of_lake)?;
+    let lake = runtime.block_on(Lake::open(&location)).map_err(of_lake)?;
+    lake.ok_or_else(|| RunError::Usage {
+        message: format!("{name} is no lake"),
+        hint: Some("airside ingest PATH --lake LAKE makes one".to_owned()),
+    })
+}
+
+fn history(commits: &[Commit]) -> String {
+    let line = |commit: &Commit| {
+        let summary: Vec<String> = commit.summary.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let time = commit.time.map_or_else(String::new, |time| time.to_string());
+        format!(
+            "{:>6}  {time:<24}  {:<12}  {}\n",
+            commit.version,
+            Escaped(&commit.operation),
+            Escaped(&summary.join(", "))
+        )
+    };
+    commits.iter().map(line).collect()
+}
+
+fn report(verified: &Verified) -> String {
+    let mut text: String = verified.problems.iter().map(|problem| format!("problem: {}\n", Escaped(problem))).collect();
+    let Verified { files, events, objects, problem_count, .. } = verified;
+    text += &format!("{files} files, {events} events, {objects} objects in the ledger: ");
+    text += &if *problem_count == 0 { "all agree\n".to_owned() } else { format!("{problem_count} problems\n") };
+    text
+}

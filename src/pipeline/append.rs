@@ -1,0 +1,213 @@
+//! Appends what is new in a source to a lake, exactly once.
+//!
+//! Objects are read in rounds of bounded size, in the order of the hours that they are of. Each round
+//! is one commit: its events, with the earlier events that they change (another record of one, a
+//! body that a Start record gives), and the page of the ledger that says what was read. Whoever
+//! else commits in between makes a round void; it is planned again from what the lake holds then.
+//! At the end, events whose principals are known better by now are classified again.
+
+mod neighbours;
+mod plan;
+mod reconcile;
+mod write;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::ingest;
+use super::quarantine::Quarantine;
+use super::settle::{self, Purpose};
+use super::{Cancel, ReadOptions, Watch};
+use crate::coverage::{Coverage, FailedObject};
+use crate::error::RunError;
+use crate::identity::Classifier;
+use crate::lake::table::{Change, Lake, LakeError, Ledger, News, Totals};
+use crate::source::{Listing, Object};
+
+use plan::Plan;
+
+pub use plan::Shard;
+pub(super) use write::{sorted, unsorted};
+
+/// How to append.
+#[derive(Debug, Clone)]
+pub struct AppendOptions {
+    /// How to read.
+    pub read: ReadOptions,
+    /// Stored bytes of a round, about: what a kill can cost.
+    pub round_bytes: u64,
+    /// The part of the objects to read.
+    pub shard: Shard,
+}
+
+/// What was appended.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// What was read, without the rules.
+    pub coverage: Coverage,
+    /// Objects that were read before, and have not changed.
+    pub unchanged: u64,
+    /// Objects that were read on from where they were left.
+    pub grown: u64,
+    /// Objects that are not what they were when they were read before.
+    pub replaced: Vec<String>,
+    /// Commits that added events.
+    pub commits: u64,
+    /// Earlier events that new records changed.
+    pub amended: u64,
+    /// Events that were classified anew, because their principal became known.
+    pub reclassified: u64,
+    /// Version of the lake afterwards.
+    pub version: u64,
+    /// The first rejected records.
+    pub rejected: Vec<super::Quarantined>,
+}
+
+/// Everything that an append works with.
+pub(super) struct Context<'c> {
+    pub(super) options: &'c AppendOptions,
+    pub(super) runtime: &'c Runtime,
+    pub(super) watch: &'c dyn Watch,
+    pub(super) cancel: &'c Cancel,
+}
+
+/// Appends what of the listing is new to the lake.
+///
+/// # Errors
+///
+/// [`RunError::Internal`] where the lake cannot be read or written; [`RunError::Interrupted`], with
+/// what was committed so far in the lake.
+pub fn append(
+    lake: &mut Lake,
+    listing: Listing,
+    (options, runtime): (&AppendOptions, &Runtime),
+    quarantine: &mut Quarantine<'_>,
+    (watch, cancel): (&dyn Watch, &Cancel),
+) -> Result<Appended, RunError> {
+    let context = Context { options, runtime, watch, cancel };
+    let mut appended = Appended::default();
+    let mut ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
+    let mut plan = Plan::new(listing.objects, &ledger, options);
+    while let Some(objects) = plan.round(&ledger, &mut appended)? {
+        cancel.check()?;
+        let is_committed = round(&context, lake, &ledger, &objects, (&mut appended, quarantine))?;
+        ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
+        if is_committed {
+            plan.advance(&objects);
+        } else {
+            watch.stage("another writer was first: planning again");
+        }
+    }
+    (appended.unchanged, appended.grown) = (plan.unchanged, plan.grown);
+    reconcile::reconcile(&context, lake, &mut appended)?;
+    for (object, reason) in listing.failed {
+        appended.coverage.objects.failed += 1;
+        appended.coverage.failed.push(FailedObject { object, reason });
+    }
+    appended.version = lake.version();
+    appended.rejected = quarantine.shown().to_vec();
+    Ok(appended)
+}
+
+/// Reads objects and commits their events; whether that commit counts.
+fn round(
+    context: &Context<'_>,
+    lake: &mut Lake,
+    ledger: &Ledger,
+    objects: &[Object],
+    (appended, quarantine): (&mut Appended, &mut Quarantine<'_>),
+) -> Result<bool, RunError> {
+    let Context { options, runtime, watch, cancel } = *context;
+    // What is rejected counts once the round does.
+    let mut rejected = Vec::new();
+    let mut of_round = Quarantine::new(Some(&mut rejected));
+    let mut ingested = ingest::ingest(&options.read, objects, &mut of_round, watch, cancel)?;
+    let places = std::mem::take(&mut ingested.places);
+    let keys = std::mem::take(&mut ingested.keys);
+    let evidence = ingested.evidence.clone();
+    ingested.inventory.merge(ledger.inventory.clone());
+    ingested.evidence.merge(ledger.evidence.clone());
+    let read = ingested.coverage.clone();
+
+    watch.stage("look up");
+    let earlier =
+        runtime.block_on(neighbours::find(lake, &keys.unwrap_or_default())).map_err(|error| of_lake(&error))?;
+    let records = earlier.records().map_err(broken)?;
+    for (number, batch) in (0_u64..).zip(records) {
+        let kept = ingested.store.push((u64::MAX, 0, number), batch);
+        kept.map_err(|error| RunError::internal("cannot keep the events", error))?;
+    }
+    watch.stage("classify");
+    let before = Classifier::build(ledger.inventory.clone(), &ledger.evidence);
+    let (loaded, inventory) = settle::settle(ingested, (options.read.threads, Purpose::Lake), &mut of_round, cancel)?;
+    let mut pending = ledger.pending.clone();
+    if ledger.totals.events > 0 {
+        match loaded.classifier.changes_since(&before) {
+            None => pending.all = true,
+            Some(keys) => pending.keys.extend(keys),
+        }
+    }
+
+    watch.stage("write");
+    let memory_bytes = options.read.memory_limit_bytes;
+    let written = write::streams(lake, &loaded.streams, &earlier, (runtime, memory_bytes, options.read.threads));
+    let written = written?;
+    let events = loaded.coverage.sources.values().map(|source| source.events).sum::<u64>();
+    let new_events = events.saturating_sub(earlier.events());
+    let mut coverage = read;
+    coverage.sources = BTreeMap::new();
+    coverage.records.duplicates = coverage.records.events.saturating_sub(new_events);
+    coverage.records.events = new_events;
+    coverage.conflicting_duplicates = loaded.coverage.conflicting_duplicates;
+    let totals = Totals {
+        bytes: ledger.totals.bytes + coverage.bytes,
+        records: ledger.totals.records + coverage.records.read,
+        events: ledger.totals.events + new_events,
+        duplicates: ledger.totals.duplicates + coverage.records.duplicates,
+        skipped: ledger.totals.skipped + coverage.records.skipped,
+        rejected: ledger.totals.rejected + coverage.records.rejected,
+    };
+    let summary = BTreeMap::from([
+        ("airsideObjects".to_owned(), json!(places.len())),
+        ("airsideBytes".to_owned(), json!(coverage.bytes)),
+        ("airsideEvents".to_owned(), json!(new_events)),
+        ("airsideAmended".to_owned(), json!(written.amended)),
+    ]);
+    let news = News { objects: plan::entries(objects, places), evidence, inventory, pending, totals };
+    let change = Change {
+        adds: written.adds,
+        removes: written.removes,
+        page: Some(ledger.page(news)),
+        summary,
+        only_moves: false,
+    };
+    cancel.check()?;
+    let is_committed = runtime.block_on(lake.commit(change)).map_err(|error| of_lake(&error))?;
+    if is_committed {
+        appended.commits += 1;
+        appended.amended += written.amended;
+        appended.coverage.add(&coverage);
+        quarantine
+            .append(&rejected, &loaded.rejected)
+            .map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+    }
+    Ok(is_committed)
+}
+
+/// What an error of a lake is for the run.
+pub fn of_lake(error: &LakeError) -> RunError {
+    match error {
+        LakeError::Location { .. } | LakeError::NotOurs { .. } => RunError::usage(error.to_string()),
+        _ => {
+            let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
+            RunError::internal(error.to_string(), causes.join(": "))
+        }
+    }
+}
+
+fn broken(error: arrow::error::ArrowError) -> RunError {
+    RunError::internal("events do not fit their schema; please report this", error)
+}

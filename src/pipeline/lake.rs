@@ -1,0 +1,84 @@
+//! Opens a lake as what was read.
+
+use tokio::runtime::Runtime;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+
+use super::Loaded;
+use super::analyse::stream_tables;
+use super::append::of_lake;
+use crate::coverage::{Coverage, SourceCoverage};
+use crate::error::RunError;
+use crate::event::vocabulary::Stream;
+use crate::identity::Classifier;
+use crate::lake::table::Lake;
+use crate::lake::{self, LakeFiles, Streams};
+use crate::sql::session::{self, SessionOptions, plan_read_only};
+use crate::sql::tables;
+use crate::time::UtcMicros;
+
+/// The events of each source.
+const SOURCES: &str = "SELECT source, COUNT(*) AS events, MIN(time) AS first, MAX(time) AS last \
+    FROM events GROUP BY source";
+
+/// Opens a lake: its events between two times, and what is known of their principals.
+///
+/// # Errors
+///
+/// [`RunError::Internal`] where it cannot be read.
+pub fn open_lake(
+    lake: &Lake,
+    (since, until): (Option<UtcMicros>, Option<UtcMicros>),
+    runtime: &Runtime,
+    threads: usize,
+) -> Result<Loaded, RunError> {
+    let ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
+    let mut files = vec![Vec::new(); Stream::ALL.len()];
+    for file in lake.files().map_err(|error| of_lake(&error))? {
+        let is_early = since.is_some_and(|since| file.date < since.date().to_string());
+        let is_late = until.is_some_and(|until| file.date > until.date().to_string());
+        if let (false, false, Some(files)) = (is_early, is_late, files.get_mut(file.stream as usize)) {
+            files.push(file);
+        }
+    }
+    let streams = Streams::Lake(LakeFiles { location: lake.location().clone(), files, since, until });
+    let mut coverage = Coverage::default();
+    let totals = ledger.totals;
+    coverage.objects.read = ledger.objects.len() as u64;
+    coverage.bytes = totals.bytes;
+    coverage.records.read = totals.records;
+    (coverage.records.events, coverage.records.duplicates) = (totals.events, totals.duplicates);
+    (coverage.records.skipped, coverage.records.rejected) = (totals.skipped, totals.rejected);
+    let sources = runtime.block_on(sources(&streams, threads))?;
+    for batch in &sources {
+        add(batch, &mut coverage).map_err(|error| RunError::internal("cannot read the lake", error))?;
+    }
+    let classifier = Classifier::build(ledger.inventory, &ledger.evidence);
+    Ok(Loaded { streams, classifier, coverage, by_members: 0, rejected: Vec::new() })
+}
+
+async fn sources(streams: &Streams, threads: usize) -> Result<Vec<RecordBatch>, RunError> {
+    let failed = |error| RunError::internal("cannot read the lake", error);
+    let ctx = session::build(&SessionOptions { threads, ..SessionOptions::default() })?;
+    tables::register_events(&ctx, stream_tables(streams)).await?;
+    plan_read_only(&ctx, SOURCES).await.map_err(failed)?.collect().await.map_err(failed)
+}
+
+fn add(batch: &RecordBatch, coverage: &mut Coverage) -> Result<(), ArrowError> {
+    let names = lake::text_column(batch, "source")?;
+    let counts = batch.column_by_name("events").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let time = |name: &str, row: usize| {
+        let times = batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        times.is_valid(row).then(|| UtcMicros(times.value(row)))
+    };
+    for row in 0..batch.num_rows() {
+        let (Some(name), Some(counts)) = (names.get(row), counts) else { continue };
+        let events = u64::try_from(counts.value(row)).unwrap_or(0);
+        let source = SourceCoverage { events, first: time("first", row), last: time("last", row) };
+        coverage.sources.insert(name.to_owned(), source);
+    }
+    Ok(())
+}

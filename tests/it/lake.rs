@@ -1,0 +1,382 @@
+//! A lake holds what reading everything at once would have given, however it came there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use airside::lake::table::{Lake, LakeLocation, read_events};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cli::{airside, code, path, stderr, stdout};
+use crate::support::{is_full, root, runtime, skip};
+
+/// Runs that are killed: all of them with `AIRSIDE_FULL=1`, a share in CI.
+const KILLED_RUNS: usize = 50;
+const KILLED_RUNS_IN_CI: usize = 8;
+
+/// Kills of the full count that must land between the first data file and the last commit.
+const KILLS_BETWEEN: usize = 30;
+
+fn open(lake: &Path) -> Lake {
+    let location = LakeLocation::parse(path(lake)).unwrap();
+    runtime().block_on(Lake::open(&location)).unwrap().unwrap()
+}
+
+/// Every event with all its columns, by uid; the addresses relative to `base`.
+fn events(lake: &Path, base: &Path) -> BTreeMap<String, Vec<String>> {
+    let lake = open(lake);
+    let mut events = BTreeMap::new();
+    for file in lake.files().unwrap() {
+        for batch in runtime().block_on(read_events(lake.store(), &file, None)).unwrap() {
+            let options = FormatOptions::default();
+            let columns: Vec<_> =
+                batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
+            let names = batch.schema();
+            for row in 0..batch.num_rows() {
+                let text = |column: &ArrayFormatter<'_>| column.value(row).to_string().replace(path(base), "BASE");
+                let row: Vec<String> = columns.iter().map(text).collect();
+                let uid = row[names.index_of("event_uid").unwrap()].clone();
+                assert_eq!(events.insert(uid, row), None, "an event is there twice");
+            }
+        }
+    }
+    events
+}
+
+#[track_caller]
+fn assert_same(found: &BTreeMap<String, Vec<String>>, expected: &BTreeMap<String, Vec<String>>, lake: &Path) {
+    let missing: Vec<_> = expected.keys().filter(|uid| !found.contains_key(*uid)).collect();
+    let added: Vec<_> = found.keys().filter(|uid| !expected.contains_key(*uid)).collect();
+    assert!(missing.is_empty() && added.is_empty(), "missing {missing:?}, too many {added:?}");
+    let lake = open(lake);
+    let files = lake.files().unwrap();
+    let batches = runtime().block_on(read_events(lake.store(), &files[0], None)).unwrap();
+    let schema = batches[0].schema();
+    for (uid, row) in expected {
+        for (at, value) in row.iter().enumerate() {
+            assert_eq!(&found[uid][at], value, "column {} of event {uid}", schema.field(at).name());
+        }
+    }
+}
+
+fn ingest(lake: &Path, arguments: &[&str]) -> Value {
+    let mut all = vec!["ingest", "--lake", path(lake), "--progress", "never"];
+    all.extend(arguments);
+    let output = airside(&all);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+fn assert_verified(lake: &Path) {
+    let output = airside(&["lake", "verify", path(lake)]);
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+}
+
+fn tenant() -> PathBuf {
+    root().join("sample-logs/tenant")
+}
+
+/// A lake of the whole tenant, read at once.
+fn whole() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("whole");
+    ingest(&lake, &[path(&tenant())]);
+    (folder, lake)
+}
+
+#[test]
+fn rules_identities_and_matrix_say_of_a_lake_what_they_say_of_the_exports() {
+    let (_folder, lake) = whole();
+    for (command, lines) in [
+        (&["scan", "--format", "ndjson"][..], 31),
+        (&["identities", "--format", "ndjson"], 16),
+        (&["matrix", "--format", "markdown"], 30),
+    ] {
+        let of_exports = airside(&[command, &[path(&tenant())]].concat());
+        let of_lake = airside(&[command, &[path(&lake)]].concat());
+
+        assert_eq!(stdout(&of_lake), stdout(&of_exports), "{command:?}");
+        assert!(stdout(&of_lake).lines().count() >= lines, "{}", stdout(&of_lake));
+    }
+}
+
+#[test]
+fn what_is_unchanged_is_not_read_again() {
+    let (_folder, lake) = whole();
+
+    let again = ingest(&lake, &[path(&tenant())]);
+
+    assert_eq!((&again["objects"]["read"], &again["objects"]["unchanged"]), (&0.into(), &177.into()));
+    assert_eq!((&again["commits"], &again["records"]["read"]), (&0.into(), &0.into()));
+}
+
+/// The folders of the tenant, one after the other, the inventory last: what is Databricks' own is
+/// learned after its events were written.
+#[test]
+fn logs_that_arrive_one_by_one_before_their_inventory_end_as_if_read_at_once() {
+    let (folder, expected) = whole();
+    let lake = folder.path().join("by-and-by");
+    let mut parts: Vec<PathBuf> = fs::read_dir(tenant()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    parts.sort_by_key(|part| (part.ends_with("inventory"), std::cmp::Reverse(part.clone())));
+    let mut reclassified = 0;
+    for part in &parts {
+        reclassified += ingest(&lake, &[path(part)])["reclassified"].as_u64().unwrap();
+    }
+
+    assert!(reclassified > 50, "{reclassified}");
+    assert_same(&events(&lake, root()), &events(&expected, root()), &lake);
+    assert_verified(&lake);
+}
+
+#[test]
+fn many_small_commits_give_what_one_gives() {
+    let (folder, expected) = whole();
+    let lake = folder.path().join("many");
+
+    let said = ingest(&lake, &[path(&tenant()), "--commit-bytes", "20KB"]);
+
+    assert!(said["commits"].as_u64().unwrap() > 20, "{said}");
+    assert_same(&events(&lake, root()), &events(&expected, root()), &lake);
+}
+
+#[test]
+fn shards_share_the_work_and_leave_nothing_out() {
+    let (folder, expected) = whole();
+    let lake = folder.path().join("sharded");
+    let read = |shard| ingest(&lake, &[path(&tenant()), "--shard", shard])["objects"]["read"].as_u64().unwrap();
+
+    let each = ["1/3", "2/3", "3/3"].map(read);
+
+    assert_eq!(each.iter().sum::<u64>(), 177);
+    assert!(each.iter().all(|read| *read > 20), "{each:?}");
+    assert_same(&events(&lake, root()), &events(&expected, root()), &lake);
+}
+
+/// Records of a real shape that differ in time and correlation id.
+fn lines(numbers: std::ops::Range<u32>) -> String {
+    let line = |number: u32| {
+        format!(
+            r#"{{ "time": "2026-05-04T10:{:02}:{:02}.1234567Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG", "operationName": "MICROSOFT.RESOURCES/TAGS/WRITE", "category": "Administrative", "resultType": "Success", "correlationId": "99999999-8888-4777-8666-{number:012}", "level": "Information", "properties": {{}} }}"#,
+            number / 60 % 60,
+            number % 60,
+        )
+    };
+    numbers.map(line).map(|line| line + "\r\n").collect()
+}
+
+#[test]
+fn a_file_that_grew_is_read_on_from_where_it_was_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lake) = (folder.path().join("PT1H.json"), folder.path().join("lake"));
+    fs::write(&file, lines(0..300)).unwrap();
+    ingest(&lake, &[path(&file)]);
+
+    fs::File::options().append(true).open(&file).unwrap().write_all(lines(300..310).as_bytes()).unwrap();
+    let second = ingest(&lake, &[path(&file)]);
+
+    assert_eq!(second["objects"]["grown"], 1);
+    assert_eq!(second["records"]["read"], 10, "{second}");
+    assert_eq!(second["bytes"].as_u64().unwrap(), lines(300..310).len() as u64);
+    assert_eq!(events(&lake, folder.path()).len(), 310);
+    let whole = folder.path().join("whole");
+    ingest(&whole, &[path(&file)]);
+    assert_same(&events(&lake, folder.path()), &events(&whole, folder.path()), &lake);
+    assert_verified(&lake);
+}
+
+#[test]
+fn a_file_that_was_replaced_is_reported_and_its_earlier_events_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lake) = (folder.path().join("PT1H.json"), folder.path().join("lake"));
+    fs::write(&file, lines(0..100)).unwrap();
+    ingest(&lake, &[path(&file)]);
+
+    // One is shorter, the other longer than what was read.
+    for (numbers, expected) in [(500..520, 120), (600..900, 420)] {
+        fs::write(&file, lines(numbers)).unwrap();
+        let said = ingest(&lake, &[path(&file)]);
+
+        assert_eq!(said["objects"]["replaced"].as_array().unwrap().len(), 1, "{said}");
+        assert_eq!(events(&lake, folder.path()).len(), expected);
+    }
+}
+
+#[test]
+fn a_compressed_file_that_grew_is_read_again_and_adds_only_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lake) = (folder.path().join("PT1H.json.gz"), folder.path().join("lake"));
+    let gzip = |text: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    fs::write(&file, gzip(&lines(0..100))).unwrap();
+    ingest(&lake, &[path(&file)]);
+    fs::write(&file, [gzip(&lines(0..100)), gzip(&lines(100..130))].concat()).unwrap();
+
+    let said = ingest(&lake, &[path(&file)]);
+
+    assert_eq!((&said["records"]["events"], &said["records"]["duplicates"]), (&30.into(), &100.into()));
+    assert_eq!(events(&lake, folder.path()).len(), 130);
+}
+
+#[test]
+fn an_optimized_and_vacuumed_lake_has_the_same_events_in_fewer_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    ingest(&lake, &[path(&tenant()), "--commit-bytes", "100KB"]);
+    let before = (events(&lake, root()), open(&lake).files().unwrap().len());
+
+    let optimized = airside(&["lake", "optimize", path(&lake)]);
+    let vacuumed = airside(&["lake", "vacuum", path(&lake), "--keep-days", "0"]);
+
+    assert_eq!((code(&optimized), code(&vacuumed)), (0, 0), "{}{}", stderr(&optimized), stderr(&vacuumed));
+    let files = open(&lake).files().unwrap().len();
+    assert!(files == 8 && before.1 > 16, "{} files, then {files}", before.1);
+    let on_disk = data_files(&lake).len();
+    assert_eq!(on_disk, files, "vacuum deletes what no version of the last 0 days has");
+    assert_same(&events(&lake, root()), &before.0, &lake);
+    assert_verified(&lake);
+    assert_eq!(ingest(&lake, &[path(&tenant())])["objects"]["unchanged"], 177);
+}
+
+fn data_files(lake: &Path) -> Vec<PathBuf> {
+    let files = walkdir::WalkDir::new(lake).into_iter().filter_map(Result::ok).map(walkdir::DirEntry::into_path);
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "parquet")).collect()
+}
+
+#[test]
+fn verify_names_what_does_not_agree() {
+    let (_folder, lake) = whole();
+    fs::remove_file(&data_files(&lake)[0]).unwrap();
+
+    let output = airside(&["lake", "verify", path(&lake)]);
+
+    assert_eq!(code(&output), 5);
+    assert!(stdout(&output).contains("is not there"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("the ledger counts 391"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_lake_is_read_alone_and_a_folder_that_is_none_is_named() {
+    let (folder, lake) = whole();
+    let both = airside(&["scan", path(&lake), path(&tenant())]);
+    let none = airside(&["lake", "history", path(folder.path())]);
+
+    assert_eq!((code(&both), code(&none)), (3, 3));
+    assert!(stderr(&both).contains("is a lake, which is read alone"), "{}", stderr(&both));
+    assert!(stderr(&none).contains("is no lake"), "{}", stderr(&none));
+}
+
+#[test]
+fn only_events_of_the_asked_times_are_looked_at() {
+    let (_folder, lake) = whole();
+    for range in [&["--since", "2026-05-05"][..], &["--until", "2026-05-04T12:00:00Z"]] {
+        let of_lake = airside(&[&["scan", path(&lake), "--format", "ndjson"], range].concat());
+        let of_exports = airside(&[&["scan", path(&tenant()), "--format", "ndjson"], range].concat());
+
+        assert_eq!(stdout(&of_lake), stdout(&of_exports), "{range:?}");
+        assert!(stdout(&of_lake).lines().count() > 1, "{range:?}");
+    }
+}
+
+/// Python's `deltalake` counts with an implementation of its own what the log says of rows, and with
+/// another Parquet reader what is in them.
+#[test]
+fn another_implementation_reads_the_same_counts_by_stream_and_day() {
+    let (_folder, lake) = whole();
+    let script = "import sys, json, collections, deltalake\n\
+        table = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table(columns=['stream', 'event_date'])\n\
+        rows = zip(table['stream'].to_pylist(), table['event_date'].to_pylist())\n\
+        print(json.dumps({f'{s} {d}': n for (s, d), n in collections.Counter(rows).items()}))\n";
+    let output = Command::new("python3").args(["-c", script, path(&lake)]).output();
+    let Ok(output) = output.as_ref().map_err(ToString::to_string) else {
+        skip("python3 is not there");
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    if text.contains("ModuleNotFoundError") || text.contains("ImportError") {
+        skip("python3 has no deltalake with pyarrow: pip install deltalake pyarrow");
+        return;
+    }
+    assert!(output.status.success(), "{text}");
+    let found: BTreeMap<String, u64> = serde_json::from_slice(&output.stdout).unwrap();
+
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for file in open(&lake).files().unwrap() {
+        let rows: usize = runtime()
+            .block_on(read_events(open(&lake).store(), &file, None))
+            .unwrap()
+            .iter()
+            .map(arrow::record_batch::RecordBatch::num_rows)
+            .sum();
+        *expected.entry(format!("{} {}", file.stream, file.date)).or_default() += rows as u64;
+    }
+    assert_eq!(found, expected);
+}
+
+fn start(lake: &Path, bytes: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_airside"))
+        .args(["ingest", path(&tenant()), "--lake", path(lake), "--commit-bytes", bytes, "--progress", "never"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A generator of numbers that look random: the instants of kills differ, and can be had again.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+#[test]
+fn writers_that_are_killed_at_any_instant_and_resumed_lose_nothing_and_double_nothing() {
+    let (folder, whole) = whole();
+    let expected = events(&whole, root());
+    let runs = if is_full() { KILLED_RUNS } else { KILLED_RUNS_IN_CI };
+    let undisturbed = std::time::Instant::now();
+    assert!(start(&folder.path().join("timed"), "40KB").wait().unwrap().success());
+    let longest = u64::try_from(undisturbed.elapsed().as_millis()).unwrap();
+    let (mut state, mut between) = (7, 0);
+    for run in 0..runs {
+        let lake = folder.path().join(format!("lake-{run}"));
+        let writers = 1 + run % 2;
+        let mut children: Vec<Child> = (0..writers).map(|_| start(&lake, "40KB")).collect();
+        // Not before there is anything to lose, nor when all is done: a writer alone is quicker than two.
+        std::thread::sleep(Duration::from_millis(longest / 10 + next(&mut state) % (longest * 6 / 10)));
+        for child in &mut children {
+            child.kill().ok();
+            child.wait().unwrap();
+        }
+        let has_files = !data_files(&lake).is_empty();
+        let location = LakeLocation::parse(path(&lake)).unwrap();
+        let objects = runtime().block_on(async {
+            match Lake::open(&location).await {
+                Ok(Some(lake)) => lake.ledger().await.unwrap().objects.len(),
+                _ => 0,
+            }
+        });
+        let is_between = has_files && objects < 177;
+        between += usize::from(is_between);
+        println!("run {run}: {writers} writers, {objects} of 177 objects committed, between: {is_between}");
+
+        let mut children: Vec<Child> = (0..writers).map(|_| start(&lake, "40KB")).collect();
+        for child in &mut children {
+            assert!(child.wait().unwrap().success(), "run {run}");
+        }
+        ingest(&lake, &[path(&tenant())]);
+        assert_same(&events(&lake, root()), &expected, &lake);
+        assert_verified(&lake);
+        fs::remove_dir_all(&lake).unwrap();
+    }
+    let wanted = KILLS_BETWEEN * runs / KILLED_RUNS;
+    println!("{between} of {runs} kills landed between the first data file and the last commit");
+    assert!(between >= wanted, "{between} of {runs}, at least {wanted}");
+}

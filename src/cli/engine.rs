@@ -25,7 +25,7 @@ use crate::report::IdentityRow;
 use crate::report::escape::Escaped;
 use crate::rule::load::{Library, Selection};
 use crate::rule::{self, Profile, Rule, Status};
-use crate::source::{self, Listing};
+use crate::source::{self, ListOptions, Listing};
 
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
@@ -71,7 +71,8 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
     inventory::check(read)?;
     let inventory = read.inventory.iter().map(|path| path.display().to_string());
     let paths: Vec<String> = read.paths.iter().cloned().chain(inventory).collect();
-    source::list(&paths).map_err(|error| RunError::usage(error.to_string()))
+    let options = ListOptions { since: read.since, until: read.until };
+    source::list(&paths, &options).map_err(|error| RunError::usage(error.to_string()))
 }
 
 /// A runtime for what is async.

@@ -23,7 +23,7 @@ use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
 use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
 use crate::lake;
-use crate::source::{Object, Reader};
+use crate::source::{Ahead, Object, Reader};
 
 /// A part of the input: a unit, and the number of a block in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,9 +134,10 @@ impl<'w> Worker<'w> {
 
     fn small(&mut self, unit: u64, objects: &[Object]) -> Result<(), Stop> {
         self.begin(Part { unit, block: 0 });
+        let mut ahead = Ahead::new(objects, self.cancel);
         for object in objects {
             self.framer.restart();
-            let failure = match Chunks::open(object, self.chunk.len()) {
+            let failure = match Chunks::open(object, &mut ahead, self.chunk.len()) {
                 Ok(chunks) => self.chunks(object, chunks)?,
                 Err(error) => Some(error.to_string()),
             };
@@ -177,7 +178,7 @@ impl<'w> Worker<'w> {
             End::Cut if self.framer.is_between_records() => return Ok(false),
             End::Cut => {
                 large.stop();
-                match reopen_at(object, end, &mut self.chunk) {
+                match reopen_at(object, end, &mut self.chunk, self.cancel) {
                     Ok(reader) => self.chunks(object, Chunks::Here(reader))?,
                     Err(error) => Some(error),
                 }
@@ -273,8 +274,8 @@ impl<'w> Worker<'w> {
 }
 
 /// Opens an object again and steps over its first `offset` bytes, or says why that is not possible.
-fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8]) -> Result<Reader, String> {
-    let mut reader = Reader::open(object).map_err(|error| error.to_string())?;
+fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8], cancel: &Cancel) -> Result<Reader, String> {
+    let mut reader = Reader::open(object, cancel).map_err(|error| error.to_string())?;
     let mut left = offset;
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());

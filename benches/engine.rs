@@ -161,7 +161,7 @@ fn decode_samples(criterion: &mut Criterion) {
 
 /// A tenant on disk, read and classified.
 fn load(folder: &Path) -> Loaded {
-    let listing = source::list(&[folder.to_str().unwrap().to_owned()]).unwrap();
+    let listing = source::list(&[folder.to_str().unwrap().to_owned()], &source::ListOptions::default()).unwrap();
     let options = ReadOptions { memory_limit_bytes: 12 << 30, ..ReadOptions::default() };
     pipeline::read(listing, &options, &mut Quarantine::new(None), &Unwatched, &Cancel::default()).unwrap()
 }

@@ -85,7 +85,7 @@ fn everything() -> Selection {
 }
 
 fn read(folder: &Path) -> Loaded {
-    let listing = source::list(&[folder.to_str().unwrap().to_owned()]).unwrap();
+    let listing = source::list(&[folder.to_str().unwrap().to_owned()], &source::ListOptions::default()).unwrap();
     let options = ReadOptions { memory_limit_bytes: MEMORY_LIMIT_BYTES, ..ReadOptions::default() };
     pipeline::read(listing, &options, &mut Quarantine::new(None), &Unwatched, &Cancel::default()).unwrap()
 }

@@ -5,7 +5,7 @@
 //!
 //! In the order of the data, which is the order in which modules may import each other:
 //!
-//! * [`error`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`coverage`]: what everything rests on
+//! * [`error`], [`cancel`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`coverage`]: what everything rests on
 //! * [`event`]: the normalised event, its vocabularies, builders and uid
 //! * [`frame`]: cuts bytes into records and knows no field name
 //! * [`format`](mod@format): turns a record into the columns of an event
@@ -23,6 +23,7 @@
 //! * [`cli`]: one subcommand a file
 
 pub mod arm;
+pub mod cancel;
 pub mod cli;
 pub mod coverage;
 pub mod error;

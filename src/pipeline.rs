@@ -20,16 +20,14 @@ mod settle;
 mod work;
 mod worker;
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
-
 use crate::coverage::Coverage;
-use crate::error::{ExitCode, RunError};
+use crate::error::RunError;
 use crate::identity::Classifier;
 use crate::lake::Streams;
 use crate::source::Listing;
 use crate::time::UtcMicros;
 
+pub use crate::cancel::Cancel;
 #[cfg(feature = "lake")]
 pub use append::{AppendOptions, Appended, Shard, append, of_lake};
 #[cfg(feature = "lake")]
@@ -109,50 +107,6 @@ impl Watch for Unwatched {
     fn read(&self, _stored_bytes: u64) {}
     fn decoded(&self, _records: u64, _rejected: u64) {}
     fn stage(&self, _name: &str) {}
-}
-
-/// How often work that waits looks whether the run was interrupted.
-const CANCEL_POLL: Duration = Duration::from_millis(100);
-
-/// Set by a signal, looked at by every thread between chunks.
-#[derive(Debug, Default)]
-pub struct Cancel(AtomicU8);
-
-impl Cancel {
-    /// Asks the run to end with this code.
-    pub fn cancel(&self, code: ExitCode) {
-        self.0.store(code as u8, Ordering::Relaxed);
-    }
-
-    /// The error to end with, once somebody asked.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Interrupted`].
-    pub fn check(&self) -> Result<(), RunError> {
-        let code = match self.0.load(Ordering::Relaxed) {
-            0 => return Ok(()),
-            code if code == ExitCode::Terminated as u8 => ExitCode::Terminated,
-            _ => ExitCode::Interrupted,
-        };
-        Err(RunError::Interrupted { code })
-    }
-
-    /// Waits for work, unless the run is interrupted first. Work that never waits itself has to
-    /// yield now and then to be given up on.
-    ///
-    /// # Errors
-    ///
-    /// Those of the work, and [`RunError::Interrupted`].
-    pub async fn interruptible<T>(&self, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                () = tokio::time::sleep(CANCEL_POLL) => self.check()?,
-            }
-        }
-    }
 }
 
 /// Everything that was read, classified.

@@ -3,6 +3,9 @@
 //! Nothing here knows what a record is: a truncated or hostile stream gives what it held up to
 //! there, and then an error that names the object.
 
+mod ahead;
+#[cfg(feature = "azure")]
+mod azure_blob;
 mod decompress;
 mod local;
 
@@ -10,7 +13,15 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
+use crate::cancel::Cancel;
+use crate::time::UtcMicros;
+pub use ahead::Ahead;
+#[cfg(feature = "azure")]
+pub use azure_blob::{Blob, BlobFolder, azure_credential, blob_folder};
 use decompress::Decompress;
+
+/// How arguments begin that name blobs, in lower case.
+const BLOB_SCHEMES: [&str; 5] = ["az://", "abfs://", "abfss://", "https://", "http://"];
 
 /// What cannot be listed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +40,15 @@ pub enum SourceError {
         pattern: String,
         /// What is wrong with it.
         detail: String,
+    },
+    /// A blob is named, and this program was built without what reads it.
+    #[error(
+        "{path}: this build has no Azure source; build it with `cargo build --release --features azure`, or copy \
+         the blobs to a folder first"
+    )]
+    NoAzure {
+        /// The argument without its query.
+        path: String,
     },
     /// An object that cannot be opened or read on.
     #[error("{object}: {detail}")]
@@ -50,13 +70,17 @@ pub enum Location {
     Stdin,
     /// A file, or what can be read like one (a pipe that the user named).
     Local(PathBuf),
+    /// A blob of a storage account.
+    #[cfg(feature = "azure")]
+    Blob(Box<Blob>),
 }
 
 /// One object to read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Object {
-    /// Its name in every output: the path as reached from what the user named, or `-`. A path that
-    /// is not UTF-8 is shown with replacement characters.
+    /// Its name in every output: the path as reached from what the user named, or `-`; of a blob
+    /// `az://ACCOUNT/CONTAINER/PATH`, however it was named. A path that is not UTF-8 is shown with
+    /// replacement characters.
     pub name: String,
     /// Where it is.
     pub location: Location,
@@ -64,17 +88,32 @@ pub struct Object {
     pub size: u64,
     /// Where to begin: what is before that was read earlier. Never beyond 0 in what is compressed.
     pub start: u64,
+    /// What changes whenever the object does; `None` for what is no blob.
+    pub etag: Option<String>,
 }
 
 impl Object {
-    /// Whether this is a file, which can be opened as often as one likes; what is read from a pipe
-    /// is gone.
+    /// Whether this is a file or a blob, which can be opened as often as one likes; what is read
+    /// from a pipe is gone.
     pub fn is_file(&self) -> bool {
         match &self.location {
             Location::Stdin => false,
             Location::Local(path) => path.is_file(),
+            #[cfg(feature = "azure")]
+            Location::Blob(_) => true,
         }
     }
+}
+
+/// What of an archive may be left out when it is listed.
+///
+/// Only folders whose names say their hour are left out, with room for events that came late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Events before this are not asked for.
+    pub since: Option<UtcMicros>,
+    /// Events at or after this are not asked for.
+    pub until: Option<UtcMicros>,
 }
 
 /// What listing found.
@@ -88,33 +127,85 @@ pub struct Listing {
 }
 
 /// Lists the objects that the arguments name: files, folders (with everything below them), globs
-/// (`*`, `?`, `[…]`, `{a,b}`, and `**` for any folders), `-` for standard input.
+/// (`*`, `?`, `[…]`, `{a,b}`, and `**` for any folders), `-` for standard input, blobs and folders of
+/// blobs (`az://ACCOUNT/CONTAINER/PATH`, `abfss://…`, the URL of a blob).
 ///
 /// A path that exists is taken as it is written, even where it looks like a glob.
 ///
 /// # Errors
 ///
 /// [`SourceError::NotFound`] and [`SourceError::BadPattern`]: the user named what is not there.
-pub fn list(arguments: &[String]) -> Result<Listing, SourceError> {
+/// [`SourceError::NoAzure`] for blobs, in a build without them.
+pub fn list(arguments: &[String], options: &ListOptions) -> Result<Listing, SourceError> {
     let mut lister = local::Lister::default();
     let mut reads_stdin = false;
+    let mut blobs = Vec::new();
     for argument in arguments {
         if argument == "-" {
             reads_stdin = true;
+        } else if names_blob(argument) {
+            blobs.push(argument);
         } else {
             lister.add(argument)?;
         }
     }
     let mut listing = lister.finish();
+    for argument in &blobs {
+        add_blobs(argument, options, &mut listing)?;
+    }
+    if !blobs.is_empty() {
+        listing.objects.sort();
+        listing.objects.dedup_by(|a, b| a.name == b.name);
+        listing.failed.sort();
+        listing.failed.dedup();
+    }
     if reads_stdin {
-        let stdin = Object { name: "-".to_owned(), location: Location::Stdin, size: 0, start: 0 };
+        let stdin = Object { name: "-".to_owned(), location: Location::Stdin, size: 0, start: 0, etag: None };
         let at = listing.objects.partition_point(|object| *object < stdin);
         listing.objects.insert(at, stdin);
     }
     Ok(listing)
 }
 
-/// The decompressed bytes of one object, from its start.
+#[cfg(feature = "azure")]
+fn add_blobs(argument: &str, options: &ListOptions, listing: &mut Listing) -> Result<(), SourceError> {
+    azure_blob::add(argument, options, listing)
+}
+
+#[cfg(not(feature = "azure"))]
+fn add_blobs(argument: &str, _options: &ListOptions, _listing: &mut Listing) -> Result<(), SourceError> {
+    Err(SourceError::NoAzure { path: without_query(argument).to_owned() })
+}
+
+/// Whether an argument names blobs, by how it begins.
+fn names_blob(argument: &str) -> bool {
+    let begins = |scheme: &&str| argument.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    BLOB_SCHEMES.iter().any(|scheme| begins(&scheme))
+}
+
+/// An argument as it may be shown: what follows a question mark may be a secret.
+fn without_query(argument: &str) -> &str {
+    argument.split('?').next().unwrap_or_default()
+}
+
+/// Reads stored bytes of an object, `length` of them or those up to its end.
+///
+/// # Errors
+///
+/// [`SourceError::Unreadable`], also for what is no file and no blob.
+pub fn read_range(object: &Object, offset: u64, length: u64, cancel: &Cancel) -> Result<Vec<u8>, SourceError> {
+    let read = match &object.location {
+        #[cfg(feature = "azure")]
+        Location::Blob(blob) => azure_blob::read_range(blob, offset, length, cancel),
+        _ => Input::open_at(&object.location, offset, cancel).and_then(|input| {
+            let mut bytes = Vec::new();
+            input.take(length).read_to_end(&mut bytes).map(|_length| bytes)
+        }),
+    };
+    read.map_err(|error| unreadable(&object.name, error))
+}
+
+/// The decompressed bytes of one object.
 #[derive(Debug)]
 pub struct Reader {
     object: String,
@@ -124,18 +215,19 @@ pub struct Reader {
 impl Reader {
     /// Opens an object. What compresses it is told by its first bytes, never by its name.
     ///
+    /// Waiting for a blob ends with an error when the run is interrupted.
+    ///
     /// # Errors
     ///
     /// [`SourceError::Unreadable`].
-    pub fn open(object: &Object) -> Result<Self, SourceError> {
-        let opened = Input::open(&object.location).and_then(|mut input| {
-            if object.start == 0 {
-                return Decompress::new(input);
-            }
-            input.skip(object.start)?;
-            Ok(Decompress::plain(input))
-        });
-        match opened {
+    pub fn open(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, Input::open_at(&object.location, object.start, cancel))
+    }
+
+    fn of(object: &Object, input: io::Result<Input>) -> Result<Self, SourceError> {
+        // What begins in its middle is not looked at for compression.
+        let begin = |input| if object.start == 0 { Decompress::new(input) } else { Ok(Decompress::plain(input)) };
+        match input.and_then(begin) {
             Ok(stream) => Ok(Self { object: object.name.clone(), stream }),
             Err(error) => Err(unreadable(&object.name, error)),
         }
@@ -183,22 +275,25 @@ fn in_words(error: &io::Error) -> String {
 enum Input {
     Stdin(io::Stdin),
     File(File),
+    #[cfg(feature = "azure")]
+    Blob(azure_blob::BlobInput),
 }
 
 impl Input {
-    fn open(location: &Location) -> io::Result<Self> {
+    #[cfg_attr(not(feature = "azure"), expect(unused_variables, reason = "files are not waited for"))]
+    fn open_at(location: &Location, offset: u64, cancel: &Cancel) -> io::Result<Self> {
         match location {
-            Location::Stdin => Ok(Self::Stdin(io::stdin())),
-            Location::Local(path) => File::open(path).map(Self::File),
-        }
-    }
-}
-
-impl Input {
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        match self {
-            Self::Stdin(_) => Err(io::Error::other("standard input cannot be read on from its middle")),
-            Self::File(file) => file.seek(SeekFrom::Start(bytes)).map(|_position| ()),
+            Location::Stdin if offset == 0 => Ok(Self::Stdin(io::stdin())),
+            Location::Stdin => Err(io::Error::other("is no file: it can only be read from its start")),
+            Location::Local(path) => {
+                let mut file = File::open(path)?;
+                if offset > 0 {
+                    file.seek(SeekFrom::Start(offset))?;
+                }
+                Ok(Self::File(file))
+            }
+            #[cfg(feature = "azure")]
+            Location::Blob(blob) => Ok(Self::Blob(azure_blob::BlobInput::begin(blob, offset, cancel))),
         }
     }
 }
@@ -208,6 +303,8 @@ impl Read for Input {
         match self {
             Self::Stdin(stdin) => stdin.read(buffer),
             Self::File(file) => file.read(buffer),
+            #[cfg(feature = "azure")]
+            Self::Blob(blob) => blob.read(buffer),
         }
     }
 }

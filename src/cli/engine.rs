@@ -27,7 +27,7 @@ use crate::report::IdentityRow;
 use crate::report::escape::Escaped;
 use crate::rule::load::{Library, Selection};
 use crate::rule::{self, Profile, Rule, Status};
-use crate::source::{self, Listing};
+use crate::source::{self, ListOptions, Listing};
 
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
@@ -77,7 +77,8 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
     inventory::check(read)?;
     let inventory = read.inventory.iter().map(|path| path.display().to_string());
     let paths: Vec<String> = read.paths.iter().cloned().chain(inventory).collect();
-    source::list(&paths).map_err(|error| RunError::usage(error.to_string()))
+    let options = ListOptions { since: read.since, until: read.until };
+    source::list(&paths, &options).map_err(|error| RunError::usage(error.to_string()))
 }
 
 /// The lake that is to be read, if it is one.
@@ -87,11 +88,13 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
 /// [`RunError::Usage`] where something else is named beside it.
 #[cfg(feature = "lake")]
 pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
-    let Some(lake) = read.paths.iter().find(|path| is_lake(path)) else { return Ok(None) };
+    let runtime = runtime_of_one_thread()?;
+    let Some(lake) = read.paths.iter().find(|path| runtime.block_on(is_lake(path))) else { return Ok(None) };
+    let shown = lake.split('?').next().unwrap_or_default();
     if read.paths.len() + read.inventory.len() > 1 {
         return Err(RunError::Usage {
-            message: format!("{lake} is a lake, which is read alone"),
-            hint: Some(format!("airside ingest PATH --lake {lake} adds logs and inventories to it")),
+            message: format!("{shown} is a lake, which is read alone"),
+            hint: Some(format!("airside ingest PATH --lake {shown} adds logs and inventories to it")),
         });
     }
     Ok(Some(lake))

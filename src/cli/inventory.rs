@@ -2,10 +2,11 @@
 //! mistake that hours of reading would hide.
 
 use super::args::ReadOptions;
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::format::{self, Recognised};
 use crate::frame::{Framed, Framer, MAX_RECORD_BYTES};
-use crate::source::{self, Object, Reader};
+use crate::source::{self, ListOptions, Object, Reader};
 
 /// What an inventory file may hold, with the command that writes it.
 const EXPECTED: &str = "expected JSON as written by `az databricks access-connector list`, \
@@ -26,7 +27,8 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub(super) fn check(read: &ReadOptions) -> Result<(), RunError> {
     for path in &read.inventory {
         let path = path.display().to_string();
-        let listing = source::list(std::slice::from_ref(&path)).map_err(|error| RunError::usage(error.to_string()))?;
+        let listing = source::list(std::slice::from_ref(&path), &ListOptions::default())
+            .map_err(|error| RunError::usage(error.to_string()))?;
         let mut contents = Contents::default();
         for object in listing.objects.iter().filter(|object| object.is_file()) {
             contents.look(object);
@@ -53,7 +55,7 @@ struct Contents {
 impl Contents {
     /// Reads until there is a record of an inventory.
     fn look(&mut self, object: &Object) {
-        let Ok(mut reader) = Reader::open(object) else { return };
+        let Ok(mut reader) = Reader::open(object, &Cancel::default()) else { return };
         let mut framer = Framer::new(MAX_RECORD_BYTES);
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {

@@ -63,7 +63,7 @@ pub(super) fn open(name: &str, runtime: &tokio::runtime::Runtime) -> Result<Lake
     let location = LakeLocation::parse(name).map_err(of_lake)?;
     let lake = runtime.block_on(Lake::open(&location)).map_err(of_lake)?;
     lake.ok_or_else(|| RunError::Usage {
-        message: format!("{name} is no lake"),
+        message: format!("{location} is no lake"),
         hint: Some("airside ingest PATH --lake LAKE makes one".to_owned()),
     })
 }

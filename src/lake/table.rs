@@ -27,7 +27,7 @@ use crate::time::UtcMicros;
 
 pub use data_file::{DataFile, FILE_ROWS, FileWriter, read_columns, read_events};
 pub use ledger::{Entry, Ledger, News, Page, Pending, Totals};
-pub use location::{LakeLocation, is_lake};
+pub use location::{LakeLocation, Place, is_lake};
 pub use maintain::{Commit, Verified};
 pub use schema::{EVENT_DATE, STREAM, events_with_undo};
 
@@ -36,11 +36,9 @@ pub use schema::{EVENT_DATE, STREAM, events_with_undo};
 #[non_exhaustive]
 pub enum LakeError {
     /// The place is none that a lake can be in.
-    #[error("{location}: {detail}")]
+    #[error("{detail}")]
     Location {
-        /// As the user gave it.
-        location: String,
-        /// What is wrong, and what would be right.
+        /// The place, what is wrong with it, and what would be right.
         detail: String,
     },
     /// There is a Delta table that is not ours, or something else than a table.

@@ -90,12 +90,12 @@ pub fn append(
     let mut appended = Appended::default();
     let mut ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
     let mut plan = Plan::new(listing.objects, &ledger, options);
-    while let Some(objects) = plan.round(&ledger, &mut appended)? {
+    while let Some(objects) = plan.round(&ledger, &mut appended, cancel) {
         cancel.check()?;
         let is_committed = round(&context, lake, &ledger, &objects, (&mut appended, quarantine))?;
         ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
         if is_committed {
-            plan.advance(&objects);
+            plan.advance();
         } else {
             watch.stage("another writer was first: planning again");
         }

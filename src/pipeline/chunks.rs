@@ -1,13 +1,10 @@
 //! The bytes of an object, chunk by chunk, in a way that an interrupted run can give up on.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
 
 use super::Cancel;
-use crate::source::{Location, Object, Reader, SourceError};
-
-/// How long to wait for a pipe before looking whether the run was interrupted.
-const PATIENCE: Duration = Duration::from_millis(100);
+use crate::cancel::CANCEL_POLL;
+use crate::source::{Ahead, Location, Object, Reader, SourceError};
 
 /// Chunks that a pipe's thread may be ahead.
 const AHEAD: usize = 2;
@@ -34,10 +31,9 @@ pub(super) enum NoChunk {
 }
 
 impl Chunks {
-    /// Opens an object.
-    pub(super) fn open(object: &Object, chunk_bytes: usize) -> Result<Self, SourceError> {
+    /// Opens an object, one of those that are opened ahead.
+    pub(super) fn open(object: &Object, ahead: &mut Ahead<'_>, chunk_bytes: usize) -> Result<Self, SourceError> {
         match object.location {
-            Location::Local(_) => Reader::open(object).map(Self::Here),
             Location::Stdin => {
                 let (sender, receiver) = sync_channel(AHEAD);
                 let object = object.clone();
@@ -49,6 +45,8 @@ impl Chunks {
                 });
                 Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new() })
             }
+            // A blob is waited for in steps, and a file is not waited for.
+            _ => ahead.open(object).map(Self::Here),
         }
     }
 
@@ -57,13 +55,16 @@ impl Chunks {
         cancel.check().map_err(|_interrupted| NoChunk::Stopped)?;
         match self {
             Self::Here(reader) => {
-                let length = reader.read(buffer).map_err(NoChunk::Unreadable)?;
+                let length = reader.read(buffer).map_err(|error| match cancel.check() {
+                    Ok(()) => NoChunk::Unreadable(error),
+                    Err(_interrupted) => NoChunk::Stopped,
+                })?;
                 Ok(buffer.get(..length).unwrap_or_default())
             }
             Self::Piped { receiver, stored_bytes_read, chunk } => {
                 chunk.clear();
                 loop {
-                    match receiver.recv_timeout(PATIENCE) {
+                    match receiver.recv_timeout(CANCEL_POLL) {
                         Ok(Ok(piped)) => {
                             (*chunk, *stored_bytes_read) = (piped.bytes, piped.stored_bytes_read);
                             return Ok(chunk);
@@ -93,7 +94,8 @@ impl Chunks {
 
 /// Reads an object to its end, or until nobody takes its chunks any more.
 fn pipe(object: &Object, chunk_bytes: usize, take: &dyn Fn(Piped) -> bool) -> Result<(), SourceError> {
-    let mut reader = Reader::open(object)?;
+    // Nobody waits for a pipe here but this thread.
+    let mut reader = Reader::open(object, &Cancel::default())?;
     loop {
         let mut bytes = vec![0; chunk_bytes];
         let length = reader.read(&mut bytes)?;

@@ -110,7 +110,7 @@ impl<'o> Large<'o> {
         let cutter = match std::mem::replace(&mut *state, State::Over) {
             State::Over => return Ok(None),
             State::Open(cutter) => *cutter,
-            State::Unopened => match Reader::open(self.object) {
+            State::Unopened => match Reader::open(self.object, cancel) {
                 Ok(reader) => Cutter { reader, carried: Vec::new(), next: 0, offset: self.object.start },
                 Err(error) => {
                     buffer.clear();

@@ -23,7 +23,7 @@ use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
 use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
 use crate::lake;
-use crate::source::{Object, Reader};
+use crate::source::{Ahead, Object, Reader};
 
 /// A part of the input: a unit, and the number of a block in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,10 +172,11 @@ impl<'w> Worker<'w> {
 
     fn small(&mut self, unit: u64, objects: &[Object]) -> Result<(), Stop> {
         self.begin(Part { unit, block: 0 });
+        let mut ahead = Ahead::new(objects, self.cancel);
         for object in objects {
             self.restart(object.start);
             self.passed = Passed { position: object.start, ..Passed::default() };
-            let failure = match Chunks::open(object, self.chunk.len()) {
+            let failure = match Chunks::open(object, &mut ahead, self.chunk.len()) {
                 Ok(chunks) => self.chunks(object, chunks)?,
                 Err(error) => Some(error.to_string()),
             };
@@ -225,7 +226,7 @@ impl<'w> Worker<'w> {
             End::Cut if self.framer.is_between_records() => return Ok(false),
             End::Cut => {
                 large.stop();
-                match reopen_at(object, end, &mut self.chunk) {
+                match reopen_at(object, end, &mut self.chunk, self.cancel) {
                     Ok(reader) => self.chunks(object, Chunks::Here(reader))?,
                     Err(error) => Some(error),
                 }
@@ -330,8 +331,8 @@ impl<'w> Worker<'w> {
 }
 
 /// Opens an object again and steps over its first `offset` bytes, or says why that is not possible.
-fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8]) -> Result<Reader, String> {
-    let mut reader = Reader::open(object).map_err(|error| error.to_string())?;
+fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8], cancel: &Cancel) -> Result<Reader, String> {
+    let mut reader = Reader::open(object, cancel).map_err(|error| error.to_string())?;
     let mut left = offset - object.start.min(offset);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());

@@ -145,7 +145,7 @@ async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Findi
 }
 
 fn read(folder: &Path) -> Result<pipeline::Loaded, RunError> {
-    let listing = source::list(&[folder.display().to_string()]);
+    let listing = source::list(&[folder.display().to_string()], &source::ListOptions::default());
     let listing = listing.map_err(|error| RunError::internal("cannot list a case's records", error))?;
     let options = ReadOptions { threads: 1, ..ReadOptions::default() };
     pipeline::read(listing, &options, &mut Quarantine::new(None), &Unwatched, &Cancel::default())

@@ -29,6 +29,12 @@ const ZSTD_SKIPPABLE_MAGIC: [u8; 3] = [0x2a, 0x4d, 0x18];
 /// Longest magic.
 const MAGIC_BYTES: usize = 4;
 
+/// Why stored bytes could not be had, in words that say all: nothing that the stream itself did.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+#[cfg_attr(not(feature = "azure"), expect(dead_code, reason = "files and pipes have errors of the machine"))]
+pub(super) struct Unfetched(pub(super) String);
+
 /// A stream that counts the bytes taken from it.
 #[derive(Debug)]
 struct Counted<R> {
@@ -84,12 +90,6 @@ impl<R: Read> Decompress<R> {
         Self::with_limits(input, Limits::default())
     }
 
-    /// Gives the bytes as they are, whatever they look like.
-    pub(super) fn plain(input: R) -> Self {
-        let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0 };
-        Self { codec: Codec::Plain(counted), bytes: 0, limits: Limits::default() }
-    }
-
     /// Whether the bytes are given as they are.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.codec, Codec::Plain(_))
@@ -115,10 +115,17 @@ impl<R: Read> Decompress<R> {
         Ok(Self { codec, bytes: 0, limits })
     }
 
+    /// Takes the bytes as they are.
+    pub(super) fn plain(input: R) -> Self {
+        let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0 };
+        Self { codec: Codec::Plain(counted), bytes: 0, limits: Limits::default() }
+    }
+
     /// An error of the decompressor with the stream's kind and the place where it broke off.
     fn explain(&self, error: io::Error) -> io::Error {
         let (name, stored) = (self.name(), self.stored_bytes_read());
-        let own = error.raw_os_error().is_none() && error.kind() != io::ErrorKind::Interrupted;
+        let is_of_input = error.get_ref().is_some_and(|inner| inner.is::<Unfetched>());
+        let own = error.raw_os_error().is_none() && error.kind() != io::ErrorKind::Interrupted && !is_of_input;
         match &self.codec {
             Codec::Plain(_) => error,
             _ if !own => error,

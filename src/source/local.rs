@@ -136,12 +136,8 @@ impl Lister {
 }
 
 fn found(path: &Path, metadata: &Metadata) -> Found {
-    let object = Object {
-        name: path.display().to_string(),
-        location: Location::Local(path.to_owned()),
-        size: metadata.len(),
-        start: 0,
-    };
+    let location = Location::Local(path.to_owned());
+    let object = Object { name: path.display().to_string(), location, size: metadata.len(), start: 0, etag: None };
     (object, (metadata.dev(), metadata.ino()))
 }
 

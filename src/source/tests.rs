@@ -3,7 +3,8 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{Listing, Location, Object, Reader, SourceError, list};
+use super::{ListOptions, Listing, Location, Object, Reader, SourceError, list, read_range};
+use crate::cancel::Cancel;
 
 /// A folder with these files, the content of each being its own path.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -24,7 +25,7 @@ fn names(folder: &Path, arguments: &[&str]) -> Vec<String> {
 }
 
 fn listing(folder: &Path, arguments: &[&str]) -> Listing {
-    list(&absolute(folder, arguments)).unwrap()
+    list(&absolute(folder, arguments), &ListOptions::default()).unwrap()
 }
 
 fn absolute(folder: &Path, arguments: &[&str]) -> Vec<String> {
@@ -37,7 +38,7 @@ fn relative(folder: &Path, name: &str) -> String {
 
 /// The whole of an object, read in small chunks.
 fn content(object: &Object) -> Result<Vec<u8>, SourceError> {
-    let (mut reader, mut all, mut chunk) = (Reader::open(object)?, Vec::new(), [0; 7]);
+    let (mut reader, mut all, mut chunk) = (Reader::open(object, &Cancel::default())?, Vec::new(), [0; 7]);
     loop {
         match reader.read(&mut chunk)? {
             0 => return Ok(all),
@@ -85,8 +86,12 @@ fn a_glob_stops_at_folders_but_for_two_stars_and_takes_matched_folders_whole() {
 
 #[test]
 fn a_relative_glob_is_walked_from_the_working_folder() {
-    let names: Vec<String> =
-        list(&["Cargo.t[o]ml".to_owned()]).unwrap().objects.into_iter().map(|object| object.name).collect();
+    let names: Vec<String> = list(&["Cargo.t[o]ml".to_owned()], &ListOptions::default())
+        .unwrap()
+        .objects
+        .into_iter()
+        .map(|object| object.name)
+        .collect();
 
     assert_eq!(names, ["Cargo.toml"]);
 }
@@ -137,7 +142,8 @@ fn what_is_no_file_is_named_and_the_others_are_listed() {
 #[test]
 fn what_does_not_exist_ends_the_listing_with_its_name() {
     let folder = folder(&["a.json"]);
-    let message = |argument| list(&absolute(folder.path(), &[argument])).unwrap_err().to_string();
+    let message =
+        |argument| list(&absolute(folder.path(), &[argument]), &ListOptions::default()).unwrap_err().to_string();
 
     assert!(message("b.json").ends_with("/b.json does not exist"));
     assert!(message("*.csv").ends_with("/*.csv: matches nothing"));
@@ -149,7 +155,7 @@ fn what_does_not_exist_ends_the_listing_with_its_name() {
 fn standard_input_is_listed_once_and_in_its_place() {
     let arguments = ["-", "Cargo.toml", "-", "/dev/null"].map(str::to_owned);
 
-    let listing = list(&arguments).unwrap();
+    let listing = list(&arguments, &ListOptions::default()).unwrap();
 
     let names: Vec<&str> = listing.objects.iter().map(|object| object.name.as_str()).collect();
     assert_eq!(names, ["-", "/dev/null", "Cargo.toml"]);
@@ -178,7 +184,7 @@ fn stored_bytes_are_counted_up_to_the_size_of_the_object() {
     let object = listing(folder.path(), &[""]).objects.remove(0);
     assert_eq!(object.size, packed.len() as u64);
 
-    let (mut reader, mut chunk) = (Reader::open(&object).unwrap(), vec![0; 1000]);
+    let (mut reader, mut chunk) = (Reader::open(&object, &Cancel::default()).unwrap(), vec![0; 1000]);
     while reader.read(&mut chunk).unwrap() > 0 {}
 
     assert_eq!(reader.stored_bytes_read(), object.size);
@@ -193,4 +199,40 @@ fn an_object_that_vanished_is_named() {
     let error = content(&object).unwrap_err().to_string();
 
     assert!(error.ends_with("/a.json: no such file or directory"), "{error}");
+}
+
+#[test]
+fn a_range_of_a_file_ends_where_the_file_does() {
+    let folder = folder(&["a.json"]);
+    fs::write(folder.path().join("a.json"), "0123456789").unwrap();
+    let listing = listing(folder.path(), &["a.json"]);
+    let range = |offset, length| read_range(&listing.objects[0], offset, length, &Cancel::default()).unwrap();
+
+    assert_eq!(range(2, 3), b"234");
+    assert_eq!(range(8, 30), b"89");
+    assert_eq!(range(10, 1), b"");
+}
+
+#[test]
+fn what_is_opened_in_the_middle_is_not_looked_at_for_compression() {
+    let folder = folder(&["a.json"]);
+    fs::write(folder.path().join("a.json"), b"0123\x1f\x8b\x08\x00\x00").unwrap();
+    let listing = listing(folder.path(), &["a.json"]);
+    let (mut reader, mut chunk) =
+        (Reader::open(&Object { start: 4, ..listing.objects[0].clone() }, &Cancel::default()).unwrap(), [0; 20]);
+
+    assert_eq!(reader.read(&mut chunk).unwrap(), 5);
+    assert_eq!(&chunk[..5], b"\x1f\x8b\x08\x00\x00");
+    assert_eq!(reader.stored_bytes_read(), 5);
+    assert_eq!(reader.read(&mut chunk).unwrap(), 0);
+}
+
+#[cfg(not(feature = "azure"))]
+#[test]
+fn a_build_without_azure_says_how_to_get_it_and_shows_no_secret() {
+    for argument in ["az://acme/logs", "HTTPS://acme.blob.core.windows.net/logs?sig=c2VjcmV0"] {
+        let message = list(&[argument.to_owned()], &ListOptions::default()).unwrap_err().to_string();
+
+        assert!(message.contains("--features azure") && !message.contains("c2Vj"), "{message}");
+    }
 }

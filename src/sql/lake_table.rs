@@ -28,7 +28,7 @@ use serde_json::Value;
 use crate::event::schema;
 use crate::event::vocabulary::LogSource;
 use crate::lake::LakeFiles;
-use crate::lake::table::{DataFile, STREAM};
+use crate::lake::table::{DataFile, Place, STREAM};
 use crate::time::UtcMicros;
 
 /// A table over files of a lake, between the times that they are to be read for.
@@ -37,8 +37,15 @@ use crate::time::UtcMicros;
 ///
 /// A [`DataFusionError`] where the lake's place is none that files can be read from.
 pub(super) fn of(ctx: &SessionContext, lake: &LakeFiles) -> Result<Arc<dyn TableProvider>, DataFusionError> {
-    let store = ObjectStoreUrl::local_filesystem();
-    let folder = format!("{}/", lake.location.folder().display());
+    let (store, folder) = match lake.location.place() {
+        Place::Local(folder) => (ObjectStoreUrl::local_filesystem(), format!("{}/", folder.display())),
+        #[cfg(feature = "azure")]
+        Place::Azure(folder) => {
+            let store = ObjectStoreUrl::parse(format!("az://{}", folder.container))?;
+            ctx.register_object_store(store.as_ref(), Arc::clone(&folder.store));
+            (store, if folder.path.is_empty() { String::new() } else { format!("{}/", folder.path) })
+        }
+    };
     let files = lake.files.iter().flatten().cloned().collect();
     let table: Arc<dyn TableProvider> = Arc::new(LakeTable { store, folder, files });
     let bound = |time: UtcMicros| lit(ScalarValue::TimestampMicrosecond(Some(time.0), Some("UTC".into())));

@@ -44,7 +44,7 @@ pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
@@ -234,7 +234,8 @@ fn events_that_go_to_disk_give_the_same_findings_and_matrix() {
     let in_memory = airside(&["scan", "sample-logs/tenant", "--format", "ndjson"]);
     // The smallest limit is far above the tenant's size: the budget is set through the library.
     let options = airside::pipeline::ReadOptions { memory_limit_bytes: 64 << 10, ..Default::default() };
-    let listing = airside::source::list(&["sample-logs/tenant".to_owned()]).unwrap();
+    let listing =
+        airside::source::list(&["sample-logs/tenant".to_owned()], &airside::source::ListOptions::default()).unwrap();
     let library = crate::support::library();
     let loaded = airside::pipeline::read(
         listing,

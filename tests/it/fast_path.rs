@@ -29,7 +29,7 @@ struct Everything {
 }
 
 fn read(path: &Path, options: &ReadOptions) -> Everything {
-    let listing = source::list(&[path.to_str().unwrap().to_owned()]).unwrap();
+    let listing = source::list(&[path.to_str().unwrap().to_owned()], &source::ListOptions::default()).unwrap();
     let mut written = Vec::new();
     let mut quarantine = Quarantine::new(Some(&mut written));
     let loaded = pipeline::read(listing, options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
@@ -227,7 +227,7 @@ fn records_of_archives_are_read_without_a_tape() {
         inventory: Inventory::Omit,
     };
     generate::generate(folder.path(), &options, &mut |_, _| {}).unwrap();
-    let listing = source::list(&[folder.path().to_str().unwrap().to_owned()]).unwrap();
+    let listing = source::list(&[folder.path().to_str().unwrap().to_owned()], &source::ListOptions::default()).unwrap();
 
     let options = ReadOptions::default();
     let loaded = pipeline::read(listing, &options, &mut Quarantine::new(None), &Unwatched, &Cancel::default()).unwrap();

@@ -9,8 +9,18 @@
     reason = "a test that cannot go on fails by a panic"
 )]
 
+#[cfg(feature = "azure")]
+mod azure;
+#[cfg(feature = "azure")]
+mod azure_faults;
+#[cfg(feature = "azure")]
+mod azure_token;
+#[cfg(feature = "azure")]
+mod azurite;
 mod cli;
 mod fast_path;
+#[cfg(feature = "azure")]
+mod fault_proxy;
 mod formats;
 mod forms;
 mod generated;

@@ -44,7 +44,7 @@ pub(crate) fn read(path: &Path) -> Loaded {
 
 /// Reads with these options; counts must add up whatever was read.
 pub(crate) fn read_with(path: &Path, options: &ReadOptions) -> Loaded {
-    let listing = source::list(&[path.to_str().unwrap().to_owned()]).unwrap();
+    let listing = source::list(&[path.to_str().unwrap().to_owned()], &source::ListOptions::default()).unwrap();
     let mut quarantine = Quarantine::new(None);
     let loaded = pipeline::read(listing, options, &mut quarantine, &Unwatched, &Cancel::default()).unwrap();
     assert_adds_up(&loaded.coverage);

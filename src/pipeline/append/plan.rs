@@ -6,9 +6,9 @@ use std::time::UNIX_EPOCH;
 
 use super::super::worker::ReadObject;
 use super::{AppendOptions, Appended};
-use crate::error::RunError;
+use crate::cancel::Cancel;
 use crate::lake::table::{Entry, Ledger};
-use crate::source::{Location, Object, Reader};
+use crate::source::{self, Location, Object};
 
 /// Most objects of a round: a page of the ledger names all of them.
 const ROUND_OBJECTS: usize = 20_000;
@@ -79,13 +79,13 @@ impl Plan {
 
     /// The objects of the next round, with the places to read them from; `None` where all is read.
     /// What was not [`advance`](Self::advance)d over is planned again.
-    pub(super) fn round(&mut self, ledger: &Ledger, appended: &mut Appended) -> Result<Option<Vec<Object>>, RunError> {
+    pub(super) fn round(&mut self, ledger: &Ledger, appended: &mut Appended, cancel: &Cancel) -> Option<Vec<Object>> {
         for object in std::mem::take(&mut self.current).into_iter().rev() {
             self.remaining.push_front(object);
         }
         let (mut round, mut bytes) = (Vec::new(), 0_u64);
         while let Some(object) = self.remaining.pop_front() {
-            let start = match task(&object, ledger.objects.get(&object.name)) {
+            let start = match task(&object, ledger.objects.get(&object.name), cancel) {
                 Task::Nothing => {
                     self.unchanged += 1;
                     continue;
@@ -109,16 +109,16 @@ impl Plan {
                 break;
             }
         }
-        Ok((!round.is_empty()).then_some(round))
+        (!round.is_empty()).then_some(round)
     }
 
     /// Says that a round was committed. What of it could not be read is left for the next run.
-    pub(super) fn advance(&mut self, _round: &[Object]) {
+    pub(super) fn advance(&mut self) {
         self.current.clear();
     }
 }
 
-fn task(object: &Object, entry: Option<&Entry>) -> Task {
+fn task(object: &Object, entry: Option<&Entry>, cancel: &Cancel) -> Task {
     let Some(entry) = entry else { return Task::Read };
     if is_as_it_was(object, entry) {
         return Task::Nothing;
@@ -127,7 +127,7 @@ fn task(object: &Object, entry: Option<&Entry>) -> Task {
         // What cannot be read on is read again when it grows. That it begins as before is not known.
         return if object.size < entry.size { Task::ReadAgain } else { Task::Read };
     };
-    if object.size < entry.read_to || tail_of(object, entry).as_ref() != Some(tail) {
+    if object.size < entry.read_to || tail_of(object, entry, cancel).as_ref() != Some(tail) {
         return Task::ReadAgain;
     }
     if object.size == entry.read_to { Task::Nothing } else { Task::ReadOn(entry.read_to) }
@@ -138,18 +138,9 @@ fn is_as_it_was(object: &Object, entry: &Entry) -> bool {
 }
 
 /// Hash of the bytes that an object now has where its tail was.
-fn tail_of(object: &Object, entry: &Entry) -> Option<String> {
+fn tail_of(object: &Object, entry: &Entry, cancel: &Cancel) -> Option<String> {
     let start = entry.read_to.checked_sub(entry.tail_bytes)?;
-    // From a start of 0 compressed bytes would be decompressed; they have no tail.
-    let mut reader = Reader::open(&Object { start, ..object.clone() }).ok()?;
-    let mut bytes = vec![0; usize::try_from(entry.tail_bytes).ok()?];
-    let mut filled = 0;
-    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match reader.read(rest).ok()? {
-            0 => return None,
-            length => filled += length,
-        }
-    }
+    let bytes = source::read_range(object, start, entry.tail_bytes, cancel).ok()?;
     Some(blake3::hash(&bytes).to_string())
 }
 
@@ -175,6 +166,8 @@ pub(super) fn entries(objects: &[Object], places: Vec<ReadObject>) -> BTreeMap<S
 fn tag(object: &Object) -> String {
     match &object.location {
         Location::Stdin => String::new(),
+        #[cfg(feature = "azure")]
+        Location::Blob(_) => object.etag.clone().unwrap_or_default(),
         Location::Local(path) => {
             let changed = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
             let since = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
@@ -186,6 +179,8 @@ fn tag(object: &Object) -> String {
 fn full_name(object: &Object) -> String {
     match &object.location {
         Location::Stdin => object.name.clone(),
+        #[cfg(feature = "azure")]
+        Location::Blob(_) => object.name.clone(),
         Location::Local(path) => {
             std::path::absolute(path).map_or_else(|_error| object.name.clone(), |path| path.display().to_string())
         }

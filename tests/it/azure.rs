@@ -1,0 +1,190 @@
+//! Storage accounts as a source, against Azurite.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::azurite::{Container, azurite, sas};
+use crate::cli::{airside, code, gzip, path, stderr, stdout};
+use crate::support::{folder, root};
+
+/// A record that no rule minds, with a correlation id of its own.
+pub(crate) fn record(number: usize) -> String {
+    format!(
+        r#"{{"time":"2026-05-04T10:15:30.1234567Z","resourceId":"/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG","operationName":"MICROSOFT.RESOURCES/TAGS/WRITE","category":"Administrative","resultType":"Success","resultSignature":"Succeeded.OK","durationMs":"20","callerIpAddress":"203.0.113.9","correlationId":"99999999-8888-4777-8666-{number:012}","identity":{{"claims":{{"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn":"ana@example.com"}}}},"level":"Information","properties":{{}}}}"#
+    )
+}
+
+/// So many lines with different records.
+pub(crate) fn lines(numbers: std::ops::Range<usize>) -> String {
+    numbers.map(|number| record(number) + "\n").collect()
+}
+
+pub(crate) fn scan(arguments: &[&str]) -> Output {
+    airside(&[&["scan", "--format", "json"], arguments].concat())
+}
+
+pub(crate) fn json(output: &Output) -> Value {
+    assert!([0, 4].contains(&code(output)), "{}", stderr(output));
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+pub(crate) fn events(output: &Output) -> u64 {
+    json(output)["coverage"]["records"]["events"].as_u64().unwrap()
+}
+
+/// Holds that a run named what it could not read, and showed no secret.
+fn assert_failed(output: &Output, expected: &str) {
+    assert_eq!(code(output), 4, "{}", stderr(output));
+    assert!(stderr(output).contains(expected), "{}", stderr(output));
+    for text in [stderr(output), stdout(output)] {
+        assert!(!text.contains("sig=") && !text.contains("sv="), "{text}");
+    }
+}
+
+#[test]
+fn a_container_gives_what_the_same_files_give() {
+    let tenant = root().join("sample-logs/tenant");
+    let container = azurite().container();
+    container.put_folder(&tenant);
+
+    let blobs = scan(&[&container.url("")]);
+    let files = scan(&[path(&tenant)]);
+
+    assert_eq!(code(&blobs), code(&files), "{}", stderr(&blobs));
+    let expected = stdout(&files).replace(&format!("{}/", path(&tenant)), &container.object(""));
+    assert!(expected.contains(&container.object("insights-activity-logs/")));
+    assert_eq!(stdout(&blobs), expected);
+}
+
+#[test]
+fn names_with_spaces_equals_and_percent_signs_are_read_and_shown_as_they_are() {
+    let container = azurite().container();
+    let names = ["a b/c=1/100% d.json", "a b/c%20d.json", "a b/ü+?#&.json", "a b/.hidden/x..json"];
+    for (at, name) in names.iter().enumerate() {
+        container.put(name, format!("{}\nno json\n", record(at)));
+    }
+    container.put("a bc/other.json", record(9));
+
+    let output = scan(&[&container.url("a b/")]);
+
+    assert_eq!(events(&output), 4);
+    for name in names {
+        assert!(
+            stderr(&output).contains(&format!("rejected: {} at byte", container.object(name))),
+            "{name}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn compressed_blobs_are_known_by_their_bytes() {
+    let container = azurite().container();
+    container.put("a.json", gzip(&lines(0..3)));
+    container.put("b.json.gz", lines(3..5));
+
+    assert_eq!(events(&scan(&[&container.url("")])), 5);
+}
+
+#[test]
+fn a_url_may_name_a_blob_a_folder_or_a_container() {
+    let container = azurite().container();
+    container.put("a/b.json", lines(0..1));
+    container.put("a/b.json.more/c.json", lines(1..3));
+    container.put("a/d.json", lines(3..7));
+    for (named, expected) in [("a/b.json", 1), ("a/b.json.more", 2), ("a", 7), ("a/", 7), ("", 7)] {
+        assert_eq!(events(&scan(&[&container.url(named)])), expected, "{named}");
+    }
+
+    let twice = scan(&[&container.url("a/d.json"), &container.url("a")]);
+
+    assert_eq!(json(&twice)["coverage"]["objects"]["read"], 3);
+    let local = folder(&[("e.json", record(8))]);
+    assert_eq!(events(&scan(&[&container.url("a/d.json"), path(local.path())])), 5);
+}
+
+#[test]
+fn a_blob_or_folder_that_is_not_there_ends_the_run_before_any_work() {
+    let container = azurite().container();
+    container.put("a/b.json", record(1));
+    for missing in ["a/c.json", "b", "a/b"] {
+        let output = scan(&[&container.url(missing)]);
+
+        assert_eq!(code(&output), 3, "{missing}: {}", stderr(&output));
+        assert!(stderr(&output).contains("does not exist") && !stderr(&output).contains("sig="), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_empty_container_is_no_error() {
+    let output = scan(&[&azurite().container().url("")]);
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(json(&output)["coverage"]["objects"]["read"], 0);
+}
+
+#[test]
+fn a_missing_container_is_named_and_the_others_are_read() {
+    let container = azurite().container();
+    container.put("a.json", lines(0..3));
+    let missing = Container { name: "no-such".to_owned(), ..azurite().container() };
+
+    let output = scan(&[&container.url(""), &missing.url("a.json")]);
+
+    assert_failed(
+        &output,
+        "az://devstoreaccount1/no-such/a.json: storage account devstoreaccount1 has no container no-such",
+    );
+    assert_eq!(events(&output), 3);
+    assert_eq!(json(&output)["coverage"]["objects"]["failed"], 1);
+}
+
+#[test]
+fn a_wrong_and_an_expired_sas_are_told_apart_and_not_shown() {
+    let container = azurite().container();
+    container.put("a.json", record(1));
+    let expired = container.url_with(azurite().port, "", &sas("2024-01-01T00:00:00Z"));
+    let wrong = container.url("").replace("sig=", "sig=AAAA");
+
+    assert_failed(&scan(&[&expired]), "the SAS expired at 2024-01-01T00:00:00");
+    assert_failed(&scan(&[&wrong]), "the SAS is not accepted");
+}
+
+#[test]
+fn without_a_sas_a_token_is_never_sent_over_http() {
+    let url = format!("http://127.0.0.1:{}/devstoreaccount1/logs", azurite().port);
+
+    assert_failed(&scan(&[&url]), "over https and to the storage service only; put a SAS into the URL");
+}
+
+#[test]
+fn an_account_that_does_not_answer_is_named_with_its_host() {
+    let output = scan(&["http://127.0.0.1:9/devstoreaccount1/logs?sv=1&sig=c2VjcmV0"]);
+
+    assert_failed(&output, "cannot be reached at 127.0.0.1");
+}
+
+#[test]
+fn a_blob_that_grows_between_runs_is_read_to_its_new_end() {
+    let container = azurite().container();
+    container.create_append("y=2026/PT1H.json");
+    for (numbers, expected) in [(0..2, 2), (2..5, 5)] {
+        container.append("y=2026/PT1H.json", lines(numbers));
+
+        assert_eq!(events(&scan(&[&container.url("")])), expected);
+    }
+}
+
+#[test]
+fn ten_thousand_small_blobs_on_several_pages_are_all_read() {
+    let container = azurite().container();
+    let blobs =
+        (0..10_000).map(|number| (format!("h={:02}/{number:05}.json", number % 24), record(number).into_bytes()));
+    container.put_all(blobs.collect());
+
+    let output = scan(&[&container.url("")]);
+
+    assert_eq!(json(&output)["coverage"]["objects"]["read"], 10_000);
+    assert_eq!(events(&output), 10_000);
+}

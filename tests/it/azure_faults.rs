@@ -1,0 +1,252 @@
+//! What networks, busy services and writers do while blobs are read: the result is the same, or the
+//! object is named.
+
+use std::collections::HashSet;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use airside::cancel::Cancel;
+use airside::source::{self, ListOptions, Object, Reader};
+
+use crate::azure::{events, json, lines, record, scan};
+use crate::azurite::{Container, azurite};
+use crate::cli::{code, stderr, stdout};
+use crate::fault_proxy::{Fault, FaultProxy};
+use crate::support::is_full;
+
+/// Faults of a run when it is run in full.
+const FAULTS: usize = 200;
+
+/// Share of them otherwise.
+const SHARE: usize = 5;
+
+/// What goes wrong, one after the other.
+const KINDS: [Fault; 9] = [
+    Fault::Status(429, Some(("Retry-After", "1"))),
+    Fault::Status(429, None),
+    Fault::Status(500, Some(("Retry-After", "1"))),
+    Fault::Status(500, None),
+    Fault::Status(503, Some(("x-ms-retry-after-ms", "300"))),
+    Fault::Status(503, None),
+    Fault::Broken,
+    Fault::Short,
+    Fault::Broken,
+];
+
+/// Bytes of a range, as the source asks for them.
+const RANGE: usize = 4 << 20;
+
+/// More lines than fit into two ranges.
+fn long() -> String {
+    let count = 2 * RANGE / record(0).len() + 2_000;
+    lines(0..count)
+}
+
+#[test]
+fn a_run_with_many_faults_gives_what_one_without_gives() {
+    let faults = if is_full() { FAULTS } else { FAULTS / SHARE };
+    let container = azurite().container();
+    let small =
+        (0..2 * faults).map(|number| (format!("small/{number:04}.json"), lines(number..number + 1).into_bytes()));
+    container.put_all(small.collect());
+    container.put("large.json", long());
+    let undisturbed = scan(&[&container.url("")]);
+    let spoilt = Mutex::new(HashSet::new());
+    let proxy = FaultProxy::start(azurite().port, move |asked| {
+        let mut spoilt = spoilt.lock().unwrap();
+        // What is asked for again is answered.
+        if spoilt.len() == faults || !spoilt.insert(asked.line.to_owned()) {
+            return None;
+        }
+        let kind = KINDS[spoilt.len() % KINDS.len()];
+        // A listing that ends early is no XML, and no service sends one.
+        let is_listing = asked.line.contains("comp=list");
+        Some(if is_listing && kind == Fault::Short { Fault::Broken } else { kind })
+    });
+
+    let disturbed = scan(&[&container.url_at(proxy.port, "")]);
+
+    assert_eq!(code(&disturbed), 0, "{}", stderr(&disturbed));
+    assert_eq!(stdout(&disturbed), stdout(&undisturbed));
+    assert_eq!(proxy.faults(), faults);
+    assert!(events(&disturbed) > 2_000);
+}
+
+#[test]
+fn silence_is_cut_and_the_blob_resumed_where_it_stopped() {
+    let container = azurite().container();
+    container.put("a.json", lines(0..2_000));
+    let fault = AtomicUsize::new(0);
+    let proxy = FaultProxy::start(azurite().port, move |asked| {
+        let is_first = asked.is_get_of("a.json") && fault.fetch_add(1, Ordering::Relaxed) == 0;
+        is_first.then_some(Fault::Silent)
+    });
+    let begun = Instant::now();
+
+    let output = scan(&[&container.url_at(proxy.port, "")]);
+
+    assert_eq!(events(&output), 2_000);
+    assert_eq!(proxy.faults(), 1);
+    let took = begun.elapsed();
+    assert!((Duration::from_secs(10)..Duration::from_secs(30)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn a_service_that_stays_busy_costs_the_object_and_not_the_run() {
+    let container = azurite().container();
+    container.put("a.json", lines(0..3));
+    container.put("b.json", lines(3..5));
+    let refused = Fault::Status(503, Some(("Retry-After", "3600")));
+    let proxy = FaultProxy::start(azurite().port, move |asked| asked.is_get_of("a.json").then_some(refused));
+
+    let output = scan(&[&container.url_at(proxy.port, "")]);
+
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    let expected =
+        format!("cannot read {}: storage account devstoreaccount1 did not answer", container.object("a.json"));
+    assert!(stderr(&output).contains(&expected) && !stderr(&output).contains("sig="), "{}", stderr(&output));
+    assert_eq!(events(&output), 2);
+    assert_eq!(proxy.faults(), 1, "an hour is too long to wait for");
+}
+
+/// Changes a blob once, after a part of it was read.
+fn changed_after_first_range(container: Container, change: fn(&Container)) -> FaultProxy {
+    let port = azurite().port;
+    let ranges = AtomicUsize::new(0);
+    FaultProxy::start(port, move |asked| {
+        if asked.is_get_of("a.json") && ranges.fetch_add(1, Ordering::Relaxed) == 1 {
+            // The listing and the first range.
+            asked.wait_for_answers(2);
+            change(&container);
+        }
+        None
+    })
+}
+
+#[test]
+fn an_append_while_a_blob_is_read_is_seen_next_time_and_never_torn() {
+    let container = azurite().container();
+    container.create_append("a.json");
+    let text = long();
+    for block in text.as_bytes().chunks(RANGE) {
+        container.append("a.json", block);
+    }
+    let before = u64::try_from(text.lines().count()).unwrap();
+    let same = Container { port: container.port, name: container.name.clone() };
+    let proxy = changed_after_first_range(same, |container| container.append("a.json", lines(900_000..900_001)));
+
+    let during = scan(&[&container.url_at(proxy.port, "")]);
+    let after = scan(&[&container.url("")]);
+
+    assert_eq!(code(&during), 0, "{}", stderr(&during));
+    assert_eq!(events(&during), before);
+    assert_eq!(json(&during)["coverage"]["records"]["rejected"], 0);
+    assert_eq!(events(&after), before + 1);
+}
+
+#[test]
+fn a_blob_that_is_replaced_while_it_is_read_is_named() {
+    let container = azurite().container();
+    container.put("a.json", long());
+    container.put("b.json", lines(900_000..900_003));
+    let same = Container { port: container.port, name: container.name.clone() };
+    let proxy = changed_after_first_range(same, |container| container.put("a.json", record(1)));
+
+    let output = scan(&[&container.url_at(proxy.port, "")]);
+
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    assert!(stderr(&output).contains("a.json: was replaced while it was read"), "{}", stderr(&output));
+    assert_eq!(json(&output)["coverage"]["objects"]["read"], 1);
+}
+
+#[test]
+fn a_blob_that_is_replaced_before_any_of_it_was_read_is_read_as_it_is() {
+    let container = azurite().container();
+    container.put("a.json", lines(0..3));
+    let listing = source::list(&[container.url("")], &ListOptions::default()).unwrap();
+    let first = listing.objects[0].etag.clone();
+    container.put("a.json", "{}");
+
+    let mut reader = Reader::open(&listing.objects[0], &Cancel::default()).unwrap();
+    let mut chunk = [0; 100];
+
+    assert_eq!(reader.read(&mut chunk).unwrap(), 2);
+    assert_eq!(reader.read(&mut chunk).unwrap(), 0);
+    assert!(first.is_some());
+}
+
+#[test]
+fn a_range_of_a_blob_and_the_rest_of_it_can_be_read_alone() {
+    let container = azurite().container();
+    container.create_append("a.json");
+    container.append("a.json", "0123456789");
+    let listing = source::list(&[container.url("")], &ListOptions::default()).unwrap();
+    container.append("a.json", "later");
+    let (object, cancel) = (&listing.objects[0], Cancel::default());
+
+    assert_eq!(source::read_range(object, 2, 3, &cancel).unwrap(), b"234");
+    assert_eq!(source::read_range(object, 8, 99, &cancel).unwrap(), b"89", "nothing beyond what was listed");
+    assert_eq!(source::read_range(object, 10, 1, &cancel).unwrap(), b"");
+    let (mut reader, mut chunk) = (Reader::open(&Object { start: 7, ..object.clone() }, &cancel).unwrap(), [0; 100]);
+    assert_eq!(reader.read(&mut chunk).unwrap(), 3);
+    assert_eq!(&chunk[..3], b"789");
+}
+
+#[test]
+fn an_interrupted_run_does_not_wait_for_the_network() {
+    let container = azurite().container();
+    container.put("a.json", lines(0..3));
+    let proxy = FaultProxy::start(azurite().port, |asked| asked.is_get_of("a.json").then_some(Fault::Mute));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_airside"))
+        .args(["scan", &container.url_at(proxy.port, "")])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while proxy.faults() == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let interrupted = Instant::now();
+
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(interrupted.elapsed() < Duration::from_secs(3), "{:?}", interrupted.elapsed());
+}
+
+/// Folders that were listed, and blobs that were read.
+fn asked_for(proxy: &FaultProxy) -> Vec<String> {
+    proxy.seen().into_iter().map(|(line, _)| line).collect()
+}
+
+#[test]
+fn years_that_were_not_asked_for_are_not_listed() {
+    let container = azurite().container();
+    let folder = |day: &str, hour: u8| format!("resourceId=/SUBSCRIPTIONS/X/{day}/h={hour:02}/m=00/PT1H.json");
+    let days = ["y=2019/m=05/d=04", "y=2026/m=04/d=30", "y=2026/m=05/d=04", "y=2026/m=05/d=05", "y=2026/m=05/d=20"];
+    for (at, day) in days.into_iter().enumerate() {
+        container.put(&folder(day, 10), record(at));
+        container.put(&folder(day, 23), record(100 + at));
+    }
+    container.put("inventory/connectors.json", "[]");
+    let proxy = FaultProxy::start(azurite().port, |_| None);
+
+    let output = scan(&[
+        &container.url_at(proxy.port, ""),
+        "--since",
+        "2026-05-04T10:00:00Z",
+        "--until",
+        "2026-05-04T11:00:00Z",
+    ]);
+
+    let asked = asked_for(&proxy);
+    for absent in ["2019", "m%3D04", "d%3D20"] {
+        assert!(!asked.iter().any(|line| line.contains(absent)), "{absent}: {asked:#?}");
+    }
+    // The day, the day after it with what came late, and what is undated.
+    assert_eq!(json(&output)["coverage"]["objects"]["read"], 5, "{asked:#?}");
+    assert_eq!(code(&scan(&[&container.url("resourceId="), "--since", "2030-01-01"])), 0, "what is there is left out");
+}

@@ -62,6 +62,8 @@ pub(super) struct Scan {
     pub(super) matrix: Option<Matrix>,
     /// Ids of the rules that are experimental: their findings do not count for `--fail-on`.
     pub(super) experimental: BTreeSet<String>,
+    /// The rules that were asked for.
+    pub(super) rules: Vec<Rule>,
     /// The baseline after this run, where one is kept.
     pub(super) baseline: Option<Baseline>,
 }
@@ -113,6 +115,7 @@ pub(super) fn execute(
     let experimental =
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
     let experimental = experimental.collect();
+    let asked_for = rules.iter().map(|rule| (*rule).clone()).collect();
     let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
     let progress = Progress::new(progress, total_bytes);
     let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
@@ -120,7 +123,7 @@ pub(super) fn execute(
     progress.finish();
     let Analysis { findings, coverage, identities, matrix, baseline, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
-    Ok(Scan { findings, coverage, identities, matrix, experimental, baseline })
+    Ok(Scan { findings, coverage, identities, matrix, experimental, rules: asked_for, baseline })
 }
 
 /// How much of the machine to use.

@@ -30,7 +30,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
     let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
     let code = exit_code(&scan, args.fail_on);
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
-    let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
+    let report = Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity };
     // Files first: what is in a file stays, whatever becomes of standard output.
     write_files(&report, scan.baseline.as_ref(), outputs)?;
     to_stdout(|out| report::write(format, &report, out, style))?;
@@ -151,7 +151,8 @@ mod tests {
         scan.coverage.reject("no readable time");
 
         let hidden_by_severity = hide(&mut scan.findings, Some(Severity::High));
-        let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
+        let report =
+            Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity };
         write_files(&report, None, outputs).unwrap();
 
         assert_eq!(hidden_by_severity, 1);

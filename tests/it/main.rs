@@ -16,6 +16,7 @@ mod forms;
 mod generated;
 mod layers;
 mod matrix;
+mod outputs;
 mod real_logs;
 mod render;
 mod rule_library;

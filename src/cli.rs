@@ -12,6 +12,7 @@ mod inventory;
 pub mod matrix;
 pub mod output;
 pub mod progress;
+pub mod report;
 pub mod rules;
 pub mod scan;
 
@@ -43,6 +44,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
         Command::Matrix(args) => matrix::run(args, terminal, style, now),
+        Command::Report(args) => report::run(args, now),
         Command::Generate(args) => generate::run(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }

@@ -14,9 +14,11 @@ use crate::finding::Finding;
 use crate::rule::{Direction, Profile, Rule, Severity};
 use crate::time::UtcMicros;
 
+pub mod activity;
 pub(crate) mod csv;
 mod document;
 pub mod escape;
+pub mod html;
 pub mod json;
 mod junit;
 pub(crate) mod layout;

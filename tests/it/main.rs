@@ -19,6 +19,7 @@ mod matrix;
 mod outputs;
 mod real_logs;
 mod render;
+mod report_html;
 mod rule_library;
 mod rules_cli;
 #[cfg(feature = "sigma")]

@@ -51,6 +51,7 @@ function findingsSection(place) {
       el("div", { class: "field grow" }, el("label", { for: "search" }, "Search ", el("kbd", {}, "/")), search),
       checks("Severity", present(SEVERITIES, "severity"), "severities", (word) => `${word} ${number(severities.get(word))}`),
       checks("Stream", present(STREAMS, "stream"), "streams", (word) => STREAM_WORDS[word]),
+      el("div", { class: "break" }),
       select("direction", "About", [["", "everything"], ...Object.entries(DIRECTIONS)], "direction"),
       select("rule", "Rule", [["", "all rules"], ...titles], "rule"),
       timeField("from", "From", "from"), timeField("until", "Until", "until"),
@@ -134,8 +135,8 @@ function openUp(details, finding) {
     fact("Rule", id(finding.rule)),
     fact("Fingerprint", id(said(raw.fingerprint))));
   const evidence = raw.evidence.map(([uid, time, operation, object, offset, length]) => el("tr", {},
-    el("td", {}, second(time)), el("td", { class: "wide" }, said(operation)),
-    el("td", { class: "wide" }, el("code", {}, said(object)), ` at byte ${number(offset)}, ${counted(length, "byte")}`), el("td", {}, el("code", {}, said(uid)))));
+    el("td", { class: "when-cell" }, second(time)), el("td", { class: "wide" }, said(operation)),
+    el("td", { class: "wide" }, el("code", {}, said(object)), ` at byte ${number(offset)}, ${counted(length, "byte")}`), el("td", {}, el("code", { class: "uid" }, said(uid)))));
   const rest = raw.events - raw.evidence.length;
   details.append(el("div", { class: "body" }, facts,
     el("div", {}, table(rest > 0 ? `Evidence: the first ${raw.evidence.length} of ${counted(raw.events, "event")}` : "Evidence", ["Time (UTC)", "Operation", "Where it was read", "Event"], evidence)),

@@ -53,7 +53,9 @@ function nodes(links) {
 }
 
 function drawGraph(holder, left, right, kept) {
-  const wide = 980, row = 26, top = 14, [a, b] = [210, 610];
+  // On a phone the names come closer; the rest is scrolled to.
+  const narrow = holder.clientWidth < 700;
+  const row = 26, top = 14, [a, b, wide] = narrow ? [165, 275, 720] : [250, 660, 1136];
   const high = top * 2 + Math.max(left.length, right.length) * row;
   const y = (count) => d3.scalePoint(d3.range(count), [top + row / 2, high - top - row / 2]).padding(count < 3 ? 1 : 0);
   const [yl, yr] = [y(left.length), y(right.length)];
@@ -81,8 +83,8 @@ function drawGraph(holder, left, right, kept) {
     made.append("text").attr("x", anchor === "end" ? -10 : 10).attr("dy", "0.35em").attr("text-anchor", anchor).text((one) => visible(text(one)));
     made.append("title").text((one) => visible(full(one)));
   };
-  node("who", left, (one) => leftAt.get(one.id), (one) => `${shortened(one.who, 24)} (${STREAM_WORDS[one.stream]})`, (one) => one.id, (one) => (link) => link.id === one.id, "end", a);
-  node("what", right, (one) => rightAt.get(one), (one) => shortened(shortId(one), 54), (one) => one, (one) => (link) => link.target === one, "start", b);
+  node("who", left, (one) => leftAt.get(one.id), (one) => `${shortened(one.who, narrow ? 14 : 26)} (${STREAM_WORDS[one.stream]})`, (one) => one.id, (one) => (link) => link.id === one.id, "end", a);
+  node("what", right, (one) => rightAt.get(one), (one) => shortened(shortId(one), 62), (one) => one, (one) => (link) => link.target === one, "start", b);
 }
 
 // Shows the findings about an identity or a resource.

@@ -44,11 +44,13 @@ const span = (first, last) => {
 // The spelling of the data: RFC 3339.
 const micros = (text) => (text ? Date.parse(text) * 1000 : null);
 
-// An ARM id without what all ids have: `rg-lake / storageaccounts / stlake`.
+// What tells one ARM id from another: `stlake/reports · containers · rg-lake`.
 function shortId(id) {
   const found = /^\/subscriptions\/[^/]+\/resourcegroups\/([^/]+)(?:\/providers\/[^/]+\/(.+))?$/i.exec(id);
   if (!found) return id;
-  return found[2] ? `${found[1]} › ${found[2].split("/").join(" › ").replace(/ › providers › [^ ]+/g, "")}` : found[1];
+  if (!found[2]) return `${found[1]} · resource group`;
+  const pairs = d3.pairs(found[2].replace(/\/providers\/[^/]+/gi, "").split("/")).filter((_, at) => at % 2 === 0).filter(([, name]) => name !== "default");
+  return pairs.length ? `${pairs.map(([, name]) => name).join("/")} · ${pairs.at(-1)[0]} · ${found[1]}` : id;
 }
 const lastOf = (id) => (id ? id.split("/").pop() : id);
 const shortened = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -62,10 +64,11 @@ const DIRECTIONS = {
   governance: "Grants, scopes and ways around the model",
   "identity-misuse": "Identity objects and their behaviour",
 };
+const NUMERIC = /^(critical|high|medium|low|info|records|.*events|.*findings)$/i;
 const chip = (severity) => el("span", { class: `chip ${severity}` }, severity);
 const table = (caption, head, rows, attributes) =>
   el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     el("table", attributes || {},
       el("caption", {}, caption),
-      el("thead", {}, el("tr", {}, head.map((cell) => el("th", { scope: "col" }, cell)))),
+      el("thead", {}, el("tr", {}, head.map((cell) => el("th", { scope: "col", class: NUMERIC.test(cell) ? "n" : null }, cell)))),
       el("tbody", {}, rows)));

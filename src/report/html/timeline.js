@@ -29,6 +29,8 @@ function timeline(place) {
   place.append(timelineTable(lanes));
 }
 
+// A day where one begins, else the time of day.
+const tick = (date) => (+d3.utcDay(date) === +date ? d3.utcFormat("%-d %b")(date) : d3.utcFormat("%H:%M")(date));
 const LANE = { events: 84, found: 34, gap: 18, left: 62, right: 12, top: 8, axis: 26 };
 
 function drawTimeline(holder, lanes, [first, last], width) {
@@ -46,7 +48,7 @@ function drawTimeline(holder, lanes, [first, last], width) {
     .attr("x1", x).attr("x2", x).attr("y1", LANE.top).attr("y2", high - LANE.axis);
   lanes.forEach((lane, index) => drawLane(svg, lane, LANE.top + index * one, { at, width, wide }));
   svg.append("g").attr("class", "axis").attr("transform", `translate(0,${high - LANE.axis})`)
-    .call(d3.axisBottom(x).ticks(wide / 110).tickSizeOuter(0));
+    .call(d3.axisBottom(x).ticks(wide / 110).tickFormat(tick).tickSizeOuter(0));
   const brush = d3.brushX().extent([[LANE.left, LANE.top], [wide - LANE.right, high - LANE.axis]])
     .on("end", (event) => {
       if (!event.sourceEvent) return;

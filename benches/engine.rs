@@ -189,6 +189,7 @@ fn analyse(loaded: Loaded, library: &Library, runtime: &tokio::runtime::Runtime)
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
         matrix: false,
+        activity: false,
         memory_limit_bytes: 12 << 30,
         threads: 2,
     };

@@ -136,6 +136,7 @@ fn all_together(runtime: &Runtime, loaded: Loaded, library: &Library, rules: Vec
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
         matrix: false,
+        activity: false,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
         threads: 2,
     };

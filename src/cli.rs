@@ -16,6 +16,7 @@ pub mod lake;
 pub mod matrix;
 pub mod output;
 pub mod progress;
+pub mod report;
 pub mod rules;
 pub mod scan;
 
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
         Command::Matrix(args) => matrix::run(args, terminal, style, now),
+        Command::Report(args) => report::run(args, now),
         Command::Generate(args) => generate::run(args),
         #[cfg(feature = "lake")]
         Command::Ingest(args) => ingest::run(args, terminal, now),

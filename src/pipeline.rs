@@ -1,5 +1,6 @@
 //! Joins source, frame, format, event, identity and lake: from named paths to classified events.
 
+mod activity;
 mod ahead;
 mod analyse;
 #[cfg(feature = "lake")]

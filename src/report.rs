@@ -11,16 +11,24 @@ use serde::Serialize;
 use crate::coverage::Coverage;
 use crate::event::vocabulary::{IdentityKind, OpClass, Stream};
 use crate::finding::Finding;
-use crate::rule::{Direction, Profile, Severity};
+use crate::rule::{Direction, Profile, Rule, Severity};
 use crate::time::UtcMicros;
 
+pub mod activity;
 pub(crate) mod csv;
+mod document;
 pub mod escape;
+pub mod html;
 pub mod json;
+mod junit;
 pub(crate) mod layout;
+mod markdown;
 mod ndjson;
+mod ocsf;
 mod parquet;
+mod sarif;
 pub(crate) mod table;
+mod timesketch;
 
 /// Version of the shape of `json` output. Counts up when a field changes its meaning or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -65,11 +73,32 @@ pub enum OutputFormat {
     Csv,
     /// Typed columns.
     Parquet,
+    /// For wikis and tickets.
+    Markdown,
+    /// SARIF 2.1.0, for code scanning and its viewers.
+    Sarif,
+    /// OCSF Detection Finding, one a line, for a SIEM.
+    Ocsf,
+    /// One piece of evidence a line, for Timesketch.
+    Timesketch,
+    /// JUnit XML, for build servers.
+    Junit,
 }
 
 impl OutputFormat {
     /// All formats.
-    pub const ALL: &'static [Self] = &[Self::Table, Self::Json, Self::Ndjson, Self::Csv, Self::Parquet];
+    pub const ALL: &'static [Self] = &[
+        Self::Table,
+        Self::Json,
+        Self::Ndjson,
+        Self::Csv,
+        Self::Parquet,
+        Self::Markdown,
+        Self::Sarif,
+        Self::Ocsf,
+        Self::Timesketch,
+        Self::Junit,
+    ];
 
     /// Its word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -79,6 +108,11 @@ impl OutputFormat {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
             Self::Parquet => "parquet",
+            Self::Markdown => "markdown",
+            Self::Sarif => "sarif",
+            Self::Ocsf => "ocsf",
+            Self::Timesketch => "timesketch",
+            Self::Junit => "junit",
         }
     }
 
@@ -125,6 +159,8 @@ pub struct Report<'a> {
     pub findings: &'a [Finding],
     /// What was read.
     pub coverage: &'a Coverage,
+    /// The rules that were asked for, in the order of the library.
+    pub rules: &'a [Rule],
     /// How many findings are left out because they are below the severity asked for.
     pub hidden_by_severity: usize,
 }
@@ -213,6 +249,11 @@ pub fn write(format: OutputFormat, report: &Report<'_>, out: &mut dyn Write, sty
         OutputFormat::Ndjson => ndjson::write(report, out),
         OutputFormat::Csv => csv::write(report, out),
         OutputFormat::Parquet => parquet::write(report, out),
+        OutputFormat::Markdown => markdown::write(report, out).map_err(ReportError::write),
+        OutputFormat::Sarif => sarif::write(report, out),
+        OutputFormat::Ocsf => ocsf::write(report, out),
+        OutputFormat::Timesketch => timesketch::write(report, out),
+        OutputFormat::Junit => junit::write(report, out),
     }
 }
 

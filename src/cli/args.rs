@@ -14,6 +14,7 @@ use crate::time::{UtcMicros, parse_bound};
 pub mod generate;
 #[cfg(feature = "lake")]
 pub mod lake;
+pub mod report;
 pub mod rules;
 pub mod values;
 
@@ -58,6 +59,9 @@ pub enum Command {
     /// Show what the two identities of each workspace should do, did, and may do
     #[command(after_long_help = MATRIX_EXAMPLES)]
     Matrix(Box<MatrixArgs>),
+    /// Write what was found, who did what and what was read as one HTML file to hand over
+    #[command(after_long_help = REPORT_EXAMPLES)]
+    Report(Box<report::ReportArgs>),
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
@@ -98,6 +102,11 @@ Examples:
       What each identity should do and did, and which of its roles it did not need
   airside matrix exports/ --inventory role-assignments.json --since 90d --output markdown=matrix.md
       For a review of access rights: roles that the logs do not tell of, over three months";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  airside report exports/ -o report.html
+  airside report exports/ --since 30d --min-severity medium --title \"Contoso, May 2026\" -o may.html";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -192,13 +201,9 @@ pub struct ReadArgs {
     pub force: bool,
 }
 
-/// Flags of `scan`.
+/// Flags that choose rules.
 #[derive(Debug, Clone, Args)]
-pub struct ScanArgs {
-    /// Flags of all that read.
-    #[command(flatten)]
-    pub read: ReadArgs,
-
+pub struct RuleArgs {
     /// Folder of rules to add to the shipped ones; repeatable
     #[arg(long, value_name = "DIR")]
     pub rules: Vec<PathBuf>,
@@ -224,6 +229,18 @@ pub struct ScanArgs {
     /// Rules on what was never seen before need it; the first run only fills it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+}
+
+/// Flags of `scan`.
+#[derive(Debug, Clone, Args)]
+pub struct ScanArgs {
+    /// Flags of all that read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// Which rules to run.
+    #[command(flatten)]
+    pub choice: RuleArgs,
 
     /// Leave out findings below this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
@@ -364,7 +381,7 @@ impl ReadArgs {
     }
 }
 
-impl ScanArgs {
+impl RuleArgs {
     /// Which rules to run.
     ///
     /// # Errors

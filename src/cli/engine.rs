@@ -24,6 +24,7 @@ use crate::lake::table::is_lake;
 use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Baseline, Cancel, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
+use crate::report::activity::Activity;
 use crate::report::escape::Escaped;
 use crate::rule::load::{Library, Selection};
 use crate::rule::{self, Profile, Rule, Status};
@@ -49,6 +50,8 @@ pub(super) struct Request {
     pub(super) baseline: Option<PathBuf>,
     /// Whether the matrix of the two identities is asked for.
     pub(super) matrix: bool,
+    /// Whether counts for charts are asked for.
+    pub(super) activity: bool,
 }
 
 /// What a run gives.
@@ -62,8 +65,12 @@ pub(super) struct Scan {
     pub(super) identities: Vec<IdentityRow>,
     /// The matrix of the two identities, where asked for.
     pub(super) matrix: Option<Matrix>,
+    /// Counts for charts, where asked for.
+    pub(super) activity: Option<Activity>,
     /// Ids of the rules that are experimental: their findings do not count for `--fail-on`.
     pub(super) experimental: BTreeSet<String>,
+    /// The rules that were asked for.
+    pub(super) rules: Vec<Rule>,
     /// The baseline after this run, where one is kept.
     pub(super) baseline: Option<Baseline>,
 }
@@ -139,14 +146,15 @@ pub(super) fn execute(
     let experimental =
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
     let experimental = experimental.collect();
+    let asked_for = rules.iter().map(|rule| (*rule).clone()).collect();
     let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
     let progress = Progress::new(progress, total_bytes);
     let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
     let ran = run(request, listing, (rules, exceptions, lists), &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
-    let Analysis { findings, coverage, identities, matrix, baseline, rejected } = ran?;
+    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
-    Ok(Scan { findings, coverage, identities, matrix, experimental, baseline })
+    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules: asked_for, baseline })
 }
 
 /// How much of the machine to use.
@@ -192,6 +200,7 @@ fn run(
         baseline: lists.baseline,
         identities: request.rules.is_none(),
         matrix: request.matrix,
+        activity: request.activity,
         rules,
         exceptions,
         memory_limit_bytes: machine.memory_bytes,

@@ -39,7 +39,8 @@ const IDENTITY_COLUMNS: [&str; 12] = [
 ///
 /// Whatever ended the run.
 pub fn run(args: &IdentitiesArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
-    let request = Request { read: args.read.options(now)?, rules: None, matrix: false, baseline: None };
+    let request =
+        Request { read: args.read.options(now)?, rules: None, matrix: false, activity: false, baseline: None };
     let format = args.format.unwrap_or(if terminal.is_stdout { ListFormat::Table } else { ListFormat::Ndjson });
     let listing = list(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &[])?;

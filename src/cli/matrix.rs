@@ -21,7 +21,7 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &MatrixArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
-    let request = Request { read: args.read.options(now)?, rules: None, matrix: true, baseline: None };
+    let request = Request { read: args.read.options(now)?, rules: None, matrix: true, activity: false, baseline: None };
     let format = args.format.unwrap_or(if terminal.is_stdout { MatrixFormat::Table } else { MatrixFormat::Json });
     let listing = list(&request.read)?;
     let (mut outputs, mut reports) = Outputs::open_with(&args.read, &args.output)?;

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use crate::cli::args::values::OutputTarget;
 use crate::cli::args::{ColorChoice, ReadArgs};
 use crate::error::RunError;
+use crate::pipeline::Baseline;
 use crate::report::{Colour, DEFAULT_WIDTH, OutputFormat, ReportError, Style};
 
 /// Fewest columns that a table is laid out for.
@@ -290,6 +291,17 @@ impl Outputs {
     pub fn open_baseline(&mut self, path: Option<&Path>) -> Result<(), RunError> {
         self.baseline = path.map(|path| OutputFile::create(path, Overwrite::Allow)).transpose()?;
         Ok(())
+    }
+
+    /// Writes the baseline, where one is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Internal`].
+    pub fn write_baseline(&mut self, baseline: Option<&Baseline>) -> Result<(), RunError> {
+        let (Some(file), Some(baseline)) = (&mut self.baseline, baseline) else { return Ok(()) };
+        let text = baseline.to_text()?;
+        file.write_with(|out| out.write_all(text.as_bytes()).map_err(ReportError::write))
     }
 
     /// Gives every file its name.

@@ -7,7 +7,7 @@ use crate::cli::{Request, Scan, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::pipeline::Baseline;
-use crate::report::{self, OutputFormat, Report, ReportError, Style, json};
+use crate::report::{self, OutputFormat, Report, Style, json};
 use crate::rule::Severity;
 use crate::time::UtcMicros;
 
@@ -19,18 +19,19 @@ use crate::time::UtcMicros;
 pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
     let request = Request {
         read: args.read.options(now)?,
-        rules: Some(args.selection()?),
+        rules: Some(args.choice.selection()?),
         matrix: false,
-        baseline: args.baseline.clone(),
+        activity: false,
+        baseline: args.choice.baseline.clone(),
     };
     let format = format(args.format, terminal)?;
     let listing = list(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &args.output)?;
-    outputs.open_baseline(args.baseline.as_deref())?;
+    outputs.open_baseline(args.choice.baseline.as_deref())?;
     let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
     let code = exit_code(&scan, args.fail_on);
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
-    let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
+    let report = Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity };
     // Files first: what is in a file stays, whatever becomes of standard output.
     write_files(&report, scan.baseline.as_ref(), outputs)?;
     to_stdout(|out| report::write(format, &report, out, style))?;
@@ -64,7 +65,7 @@ fn exit_code(scan: &Scan, fail_on: Option<Severity>) -> ExitCode {
 }
 
 /// Takes away the findings that are not severe enough, and says how many.
-fn hide(findings: &mut Vec<Finding>, min_severity: Option<Severity>) -> usize {
+pub(super) fn hide(findings: &mut Vec<Finding>, min_severity: Option<Severity>) -> usize {
     let before = findings.len();
     findings.retain(|finding| min_severity.is_none_or(|least| finding.severity >= least));
     before - findings.len()
@@ -78,10 +79,7 @@ fn write_files(report: &Report<'_>, baseline: Option<&Baseline>, mut outputs: Ou
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, report.coverage))?;
     }
-    if let (Some(file), Some(baseline)) = (&mut outputs.baseline, baseline) {
-        let text = baseline.to_text()?;
-        file.write_with(|out| out.write_all(text.as_bytes()).map_err(|source| ReportError::Write { source }))?;
-    }
+    outputs.write_baseline(baseline)?;
     outputs.finish()
 }
 
@@ -151,7 +149,8 @@ mod tests {
         scan.coverage.reject("no readable time");
 
         let hidden_by_severity = hide(&mut scan.findings, Some(Severity::High));
-        let report = Report { findings: &scan.findings, coverage: &scan.coverage, hidden_by_severity };
+        let report =
+            Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity };
         write_files(&report, None, outputs).unwrap();
 
         assert_eq!(hidden_by_severity, 1);

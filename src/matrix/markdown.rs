@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::duty::Owner;
 use super::table::whose;
 use super::{CAVEAT, Matrix, Side, WorkspaceMatrix, words};
-use crate::report::escape::escaped;
+use crate::report::escape::markdown_code as code;
 
 /// Writes the matrix.
 pub(crate) fn write(matrix: &Matrix, out: &mut dyn Write) -> io::Result<()> {
@@ -63,17 +63,4 @@ fn write_side(name: &str, side: &Side, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
     }
     Ok(())
-}
-
-/// Text in a code span: fenced by more backticks than it has in a row, without line breaks or
-/// invisible characters.
-pub(super) fn code(text: &str) -> String {
-    let text = escaped(text);
-    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    // A span that begins or ends with a backtick, or is empty, needs the spaces; Markdown takes
-    // one away on each side of a span that has them on both.
-    let needs_space = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
-    let space = if needs_space { " " } else { "" };
-    format!("{fence}{space}{text}{space}{fence}")
 }

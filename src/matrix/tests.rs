@@ -185,7 +185,7 @@ fn a_code_span_holds_whatever_it_is_given() {
         ("[x](javascript:y) <img> | *", "`[x](javascript:y) <img> | *`"),
         ("a\nb\u{1b}[2J\u{202e}", "`a\\u{a}b\\u{1b}[2J\\u{202e}`"),
     ] {
-        assert_eq!(markdown::code(text), span);
+        assert_eq!(crate::report::escape::markdown_code(text), span);
     }
 }
 

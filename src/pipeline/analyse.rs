@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 
 use super::ahead::Ahead;
 use super::baseline::Baseline;
-use super::{Cancel, Loaded, Quarantined, Watch, identities};
+use super::{Cancel, Loaded, Quarantined, Watch, activity, identities};
 use crate::coverage::Coverage;
 use crate::error::RunError;
 use crate::event::vocabulary::Stream;
@@ -18,6 +18,7 @@ use crate::finding::fold::{self, Folder, Identities};
 use crate::lake::Streams;
 use crate::matrix::{self, Matrix};
 use crate::report::IdentityRow;
+use crate::report::activity::Activity;
 use crate::rule::Rule;
 use crate::rule::run::{self, Evaluability};
 use crate::sql::session::{self, SessionOptions};
@@ -38,6 +39,8 @@ pub struct Analysis {
     pub identities: Vec<IdentityRow>,
     /// What the two identities should do and did, where asked for.
     pub matrix: Option<Matrix>,
+    /// What the two streams did over time, where asked for.
+    pub activity: Option<Activity>,
     /// The baseline after this run, where one was given.
     pub baseline: Option<Baseline>,
     /// The first rejected records.
@@ -59,6 +62,8 @@ pub struct Questions<'q> {
     pub identities: bool,
     /// Whether to make the matrix of the two identities.
     pub matrix: bool,
+    /// Whether to count what the two streams did over time.
+    pub activity: bool,
     /// Memory for the whole run, in bytes.
     pub memory_limit_bytes: usize,
     /// Threads for queries.
@@ -121,6 +126,7 @@ pub async fn analyse(
         baseline,
         identities: wants_identities,
         matrix: wants_matrix,
+        activity: wants_activity,
         memory_limit_bytes,
         threads,
     } = questions;
@@ -160,11 +166,13 @@ pub async fn analyse(
         Vec::new()
     };
     let matrix = if wants_matrix { Some(cancel.interruptible(matrix::build(&ctx, &identities)).await?) } else { None };
+    let activity =
+        if wants_activity { Some(cancel.interruptible(activity::count(&ctx, &coverage)).await?) } else { None };
     let baseline = match baseline {
         Some(baseline) => Some(cancel.interruptible(baseline.with_events(&ctx)).await?),
         None => None,
     };
-    Ok(Analysis { findings, coverage, identities, matrix, baseline, rejected })
+    Ok(Analysis { findings, coverage, identities, matrix, activity, baseline, rejected })
 }
 
 /// The rules that the data at hand can say something about; the others go into the coverage.

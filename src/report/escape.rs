@@ -85,6 +85,19 @@ pub fn csv_cell(text: &str) -> String {
     if is_formula { format!("'{}", Escaped(text)) } else { escaped(text) }
 }
 
+/// Text in a code span of Markdown: fenced by more backticks than it has in a row, without line breaks or
+/// invisible characters.
+pub fn markdown_code(text: &str) -> String {
+    let text = escaped(text);
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // A span that begins or ends with a backtick, or is empty, needs the spaces; Markdown takes
+    // one away on each side of a span that has them on both.
+    let needs_space = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']);
+    let space = if needs_space { " " } else { "" };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
 /// JSON text with the unsafe characters that JSON allows in a string (DEL, the C1 controls,
 /// everything invisible) written as `\uXXXX`. The values stay the same.
 ///

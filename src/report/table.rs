@@ -131,7 +131,7 @@ fn write_finding(finding: &Finding, out: &mut dyn Write, style: Style) -> io::Re
 
 /// An ARM id without its subscription and what all ids have, escaped: `rg-lake/microsoft.storage/…`.
 /// Any other text as it is.
-fn short_id(id: &str) -> String {
+pub(super) fn short_id(id: &str) -> String {
     let mut parts = id.split('/').skip(1);
     let is_resource = parts.next() == Some("subscriptions") && parts.next().is_some();
     match parts.next() {
@@ -144,7 +144,7 @@ fn short_id(id: &str) -> String {
 }
 
 /// Name, kind, id, workspace and, where it is not certain, confidence.
-fn principal(finding: &Finding) -> String {
+pub(super) fn principal(finding: &Finding) -> String {
     let who = name_and_id(finding.principal_name.as_deref(), finding.principal_id.as_deref());
     let mut text = format!("{who}, {}", finding.identity_kind);
     if let Some(workspace) = finding.workspace_rid.as_deref().and_then(|rid| rid.rsplit('/').next()) {
@@ -183,7 +183,7 @@ pub(crate) fn optional(out: &mut dyn Write, style: Style, label: &str, text: Opt
 
 /// What was done, with counts. A finding carries the earliest of its events only, so the counts
 /// are about these, and say so.
-fn operations(finding: &Finding) -> String {
+pub(super) fn operations(finding: &Finding) -> String {
     let mut counts = BTreeMap::<&str, u64>::new();
     for row in &finding.evidence {
         *counts.entry(&row.operation).or_default() += 1;

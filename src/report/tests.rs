@@ -10,7 +10,7 @@ use crate::report::samples::{self, HOSTILE};
 
 fn bytes_of(format: OutputFormat, findings: &[Finding], coverage: &Coverage) -> Vec<u8> {
     let mut out = Vec::new();
-    let report = Report { findings, coverage, hidden_by_severity: 0 };
+    let report = Report { findings, coverage, rules: &[], hidden_by_severity: 0 };
     write(format, &report, &mut out, Style::default()).unwrap();
     out
 }
@@ -166,7 +166,7 @@ fn hostile_text_does_nothing_in_any_format_of_text() {
     coverage.failed.push(FailedObject { object: HOSTILE.to_owned(), reason: HOSTILE.to_owned() });
     coverage.rules.not_evaluable.push(NotEvaluable { rule: HOSTILE.to_owned(), reason: HOSTILE.to_owned() });
     coverage.exceptions.unused.push(HOSTILE.to_owned());
-    for format in [OutputFormat::Table, OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Csv] {
+    for format in OutputFormat::ALL.iter().copied().filter(|format| !format.is_binary()) {
         let bytes = bytes_of(format, &[samples::hostile_finding()], &coverage);
 
         samples::assert_harmless(&String::from_utf8(bytes).unwrap());
@@ -214,7 +214,8 @@ coverage
 fn the_table_shows_the_worst_first_and_what_is_left_out() {
     let critical = Finding { severity: Severity::Critical, title: "Worse".to_owned(), ..samples::finding() };
     let many = Finding { events: 4000, ..samples::finding() };
-    let report = Report { findings: &[many, critical], coverage: &Coverage::default(), hidden_by_severity: 2 };
+    let report =
+        Report { findings: &[many, critical], coverage: &Coverage::default(), rules: &[], hidden_by_severity: 2 };
     let mut out = Vec::new();
 
     write(OutputFormat::Table, &report, &mut out, Style { width: 40, colour: Colour::On }).unwrap();

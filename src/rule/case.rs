@@ -136,6 +136,7 @@ async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Findi
         exceptions: Exceptions::new(config.expected, &library)?,
         identities: false,
         matrix: false,
+        activity: false,
         memory_limit_bytes: ReadOptions::default().memory_limit_bytes,
         threads: 1,
     };

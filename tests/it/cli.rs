@@ -253,6 +253,7 @@ fn events_that_go_to_disk_give_the_same_findings_and_matrix() {
         exceptions: airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap(),
         identities: false,
         matrix: true,
+        activity: false,
         memory_limit_bytes: 256 << 20,
         threads: 2,
     };

@@ -13,7 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::{airside, code, path, stderr, stdout};
-use crate::support::{is_full, root, runtime, skip};
+use crate::outputs::python;
+use crate::support::{is_full, root, runtime};
 
 /// Runs that are killed: all of them with `AIRSIDE_FULL=1`, a share in CI.
 const KILLED_RUNS: usize = 50;
@@ -294,17 +295,9 @@ fn another_implementation_reads_the_same_counts_by_stream_and_day() {
         table = deltalake.DeltaTable(sys.argv[1]).to_pyarrow_table(columns=['stream', 'event_date'])\n\
         rows = zip(table['stream'].to_pylist(), table['event_date'].to_pylist())\n\
         print(json.dumps({f'{s} {d}': n for (s, d), n in collections.Counter(rows).items()}))\n";
-    let output = Command::new("python3").args(["-c", script, path(&lake)]).output();
-    let Ok(output) = output.as_ref().map_err(ToString::to_string) else {
-        skip("python3 is not there");
-        return;
-    };
-    let text = String::from_utf8_lossy(&output.stderr);
-    if text.contains("ModuleNotFoundError") || text.contains("ImportError") {
-        skip("python3 has no deltalake with pyarrow: pip install deltalake pyarrow");
-        return;
-    }
-    assert!(output.status.success(), "{text}");
+    let Some(python) = python() else { return };
+    let output = Command::new(python).args(["-c", script, path(&lake)]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: BTreeMap<String, u64> = serde_json::from_slice(&output.stdout).unwrap();
 
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();

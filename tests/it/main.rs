@@ -28,8 +28,10 @@ mod generated;
 mod lake;
 mod layers;
 mod matrix;
+mod outputs;
 mod real_logs;
 mod render;
+mod report_html;
 mod rule_library;
 mod rules_cli;
 #[cfg(feature = "sigma")]

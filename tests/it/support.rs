@@ -77,6 +77,7 @@ pub(crate) fn scan_for(path: &Path, options: &ReadOptions, selection: &Selection
         exceptions: Exceptions::new(Vec::new(), library).unwrap(),
         identities: true,
         matrix: true,
+        activity: false,
         memory_limit_bytes: options.memory_limit_bytes,
         threads: options.threads,
     };

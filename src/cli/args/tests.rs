@@ -20,7 +20,7 @@ fn the_command_line_is_consistent() {
 fn ids_come_with_commas_or_repeated() {
     let args = scan(&["a.json", "--enable", "x,y", "--enable", "z", "--disable", "v"]).unwrap();
 
-    let selection = args.selection().unwrap();
+    let selection = args.choice.selection().unwrap();
 
     assert_eq!(selection.enable, ["x", "y", "z"]);
     assert_eq!(selection.disable, ["v"]);
@@ -37,7 +37,7 @@ fn unknown_values_are_answered_with_the_valid_ones() {
     for (arguments, valid) in [
         (["a", "--fail-on", "terrible"], "critical, high, medium, low, informational"),
         (["a", "--profile", "all"], "core, hunting, posture"),
-        (["a", "--format", "xml"], "table, json, ndjson, csv, parquet"),
+        (["a", "--format", "xml"], "table, json, ndjson, csv, parquet, markdown, sarif, ocsf, timesketch, junit"),
         (["a", "--color", "sometimes"], "auto, always, never"),
         (["a", "--progress", "bar"], "auto, never, json"),
     ] {
@@ -78,5 +78,5 @@ fn named_files_that_are_not_there_end_the_run_before_any_work() {
         assert_eq!(error.exit_code(), crate::error::ExitCode::Usage);
     }
     let args = scan(&["a", "--rules", "/nonexistent/x"]).unwrap();
-    assert_eq!(args.selection().unwrap_err().to_string(), "/nonexistent/x does not exist");
+    assert_eq!(args.choice.selection().unwrap_err().to_string(), "/nonexistent/x does not exist");
 }

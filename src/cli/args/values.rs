@@ -206,7 +206,10 @@ mod tests {
         );
         assert_eq!(
             output_target("xml=a"),
-            Err("no such format; there are table, json, ndjson, csv, parquet".to_owned())
+            Err(
+                "no such format; there are table, json, ndjson, csv, parquet, markdown, sarif, ocsf, timesketch, junit"
+                    .to_owned()
+            )
         );
         assert!(output_target("json").is_err());
         assert!(output_target("json=").is_err());

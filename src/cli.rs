@@ -6,6 +6,8 @@ use crate::time::UtcMicros;
 
 pub mod args;
 mod engine;
+#[cfg(feature = "lake")]
+mod follow;
 pub mod generate;
 pub mod identities;
 #[cfg(feature = "lake")]

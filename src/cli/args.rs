@@ -88,6 +88,8 @@ Examples:
       High and critical findings of the last 30 days
   airside scan exports/ --fail-on high --output json=findings.json --output csv=findings.csv
       For a pipeline: files for others, exit code 1 on a high or critical finding
+  airside scan az://ACCOUNT/insights-logs-storageread --follow
+      Print findings as they appear in a live archive, until interrupted
   zcat logs.gz | airside scan - --format ndjson | jq .rule_id
       From standard input to another program";
 
@@ -259,6 +261,11 @@ pub struct ScanArgs {
     /// Write to a file as well, such as json=findings.json; repeatable
     #[arg(long, value_name = "FORMAT=FILE", value_parser = values::output_target)]
     pub output: Vec<OutputTarget>,
+
+    /// Whether to go on.
+    #[cfg(feature = "lake")]
+    #[command(flatten)]
+    pub follow: lake::FollowArgs,
 }
 
 /// Flags of `identities`.

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::runtime::Runtime;
 
+use crate::cli::args::ReadOptions;
 use crate::cli::args::lake::IngestArgs;
 use crate::cli::engine::{available_threads, list, memory_limit, runtime, show_rejected, watch_signals};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
@@ -13,10 +15,11 @@ use crate::cli::progress::Progress;
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
 use crate::lake::table::{Lake, LakeLocation};
-use crate::pipeline::{self, AppendOptions, Appended, Cancel, Quarantine};
+use crate::pipeline::{self, AppendOptions, Appended, Cancel, Quarantine, Shard, Watch};
 use crate::report::escape::Escaped;
 use crate::report::layout::counted;
 use crate::report::{ReportError, json};
+use crate::source::Listing;
 use crate::time::UtcMicros;
 
 /// Appends, and says with which code to exit.
@@ -26,12 +29,12 @@ use crate::time::UtcMicros;
 /// Whatever ended the run.
 pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<ExitCode, RunError> {
     let read = args.read.options(now)?;
-    if read.paths.iter().any(|path| path == "-") {
-        return Err(RunError::usage(
-            "standard input cannot be ingested: nothing would tell whether it was read before",
-        ));
-    }
-    let location = LakeLocation::parse(&args.lake).map_err(|error| RunError::usage(error.to_string()))?;
+    refuse_stdin(&read)?;
+    let job = Job {
+        location: LakeLocation::parse(&args.lake).map_err(|error| pipeline::of_lake(&error))?,
+        round_bytes: args.commit_bytes,
+        shard: args.shard.unwrap_or_default(),
+    };
     let listing = list(&read)?;
     let mut outputs = Outputs::open(&args.read, &[])?;
     let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
@@ -40,21 +43,8 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     watch_signals(&runtime, &cancel)?;
     let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
     let progress = Progress::new(args.read.progress, total_bytes);
-    let options = AppendOptions {
-        read: pipeline::ReadOptions {
-            since: read.since,
-            until: read.until,
-            memory_limit_bytes: memory_limit(&read),
-            threads,
-            keeps_places: true,
-            ..pipeline::ReadOptions::default()
-        },
-        round_bytes: args.commit_bytes,
-        shard: args.shard.unwrap_or_default(),
-    };
-    let mut lake = runtime.block_on(Lake::open_or_create(&location, now)).map_err(|error| pipeline::of_lake(&error))?;
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
-    let appended = pipeline::append(&mut lake, listing, (&options, &runtime), &mut quarantine, (&progress, &cancel));
+    let appended = job.append(&read, listing, &mut quarantine, (&runtime, &progress, &cancel, now));
     progress.finish();
     let appended = appended?;
     show_rejected(&appended.rejected, &appended.coverage, outputs.quarantine.is_some());
@@ -62,8 +52,53 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
         file.write_with(|out| json::write_pretty(out, &appended.coverage))?;
     }
     outputs.finish()?;
-    to_stdout(|out| write(&appended, &location, terminal, out).map_err(ReportError::write))?;
+    to_stdout(|out| write(&appended, &job.location, terminal, out).map_err(ReportError::write))?;
     Ok(readability(&appended.coverage))
+}
+
+/// What was read from a pipe cannot be told from what was not.
+pub(super) fn refuse_stdin(read: &ReadOptions) -> Result<(), RunError> {
+    if read.paths.iter().any(|path| path == "-") {
+        return Err(RunError::usage(
+            "a lake takes files and blobs, not standard input: whether it was read before cannot be known",
+        ));
+    }
+    Ok(())
+}
+
+/// Where to append, and how.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) location: LakeLocation,
+    pub(super) round_bytes: u64,
+    pub(super) shard: Shard,
+}
+
+impl Job {
+    /// Appends what of a listing is new.
+    pub(super) fn append(
+        &self,
+        read: &ReadOptions,
+        listing: Listing,
+        quarantine: &mut Quarantine<'_>,
+        (runtime, watch, cancel, now): (&Runtime, &dyn Watch, &Cancel, UtcMicros),
+    ) -> Result<Appended, RunError> {
+        let options = AppendOptions {
+            read: pipeline::ReadOptions {
+                since: read.since,
+                until: read.until,
+                memory_limit_bytes: memory_limit(read),
+                threads: read.threads.map_or_else(available_threads, NonZeroUsize::get),
+                keeps_places: true,
+                ..pipeline::ReadOptions::default()
+            },
+            round_bytes: self.round_bytes,
+            shard: self.shard,
+        };
+        let lake = runtime.block_on(Lake::open_or_create(&self.location, now));
+        let mut lake = lake.map_err(|error| pipeline::of_lake(&error))?;
+        pipeline::append(&mut lake, listing, (&options, runtime), quarantine, (watch, cancel))
+    }
 }
 
 /// A few lines for people, one JSON object for programs.

@@ -17,6 +17,10 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
+    #[cfg(feature = "lake")]
+    if args.follow.follow {
+        return crate::cli::follow::run(args, terminal, style, now);
+    }
     let request = Request {
         read: args.read.options(now)?,
         rules: Some(args.choice.selection()?),
@@ -39,7 +43,7 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
 }
 
 /// The format of standard output.
-fn format(asked: Option<OutputFormat>, terminal: Terminal) -> Result<OutputFormat, RunError> {
+pub(super) fn format(asked: Option<OutputFormat>, terminal: Terminal) -> Result<OutputFormat, RunError> {
     let format = match (asked, terminal.is_stdout) {
         (Some(format), _) => format,
         (None, true) => OutputFormat::Table,

@@ -26,6 +26,8 @@ mod forms;
 mod generated;
 #[cfg(feature = "lake")]
 mod lake;
+#[cfg(all(feature = "azure", feature = "lake"))]
+mod lake_azure;
 mod layers;
 mod matrix;
 mod outputs;

@@ -17,9 +17,7 @@ pub(crate) fn python() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/airside/validators"));
     let python = given.or(home).map(|folder| folder.join("bin/python")).filter(|python| python.exists());
     if python.is_none() {
-        skip(
-            "no Python with the packages that judge outputs: .ci/test installs them",
-        );
+        skip("no Python with the packages that judge outputs: .ci/test installs them");
     }
     python
 }

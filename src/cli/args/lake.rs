@@ -74,3 +74,19 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
 }
+
+/// Flags of a scan that goes on.
+#[derive(Debug, Clone, Args)]
+pub struct FollowArgs {
+    /// Look again and again for what is new, and print findings as they appear, until interrupted
+    #[arg(long, conflicts_with_all = ["output", "fail_on", "coverage", "quarantine", "baseline"])]
+    pub follow: bool,
+
+    /// With --follow: seconds between looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "follow")]
+    pub every: u64,
+
+    /// With --follow: the lake to keep the events in, instead of a temporary one
+    #[arg(long, value_name = "LAKE", requires = "follow")]
+    pub lake: Option<String>,
+}

@@ -177,8 +177,8 @@ fn add_blobs(argument: &str, _options: &ListOptions, _listing: &mut Listing) -> 
 
 /// Whether an argument names blobs, by how it begins.
 fn names_blob(argument: &str) -> bool {
-    let begins = |scheme: &&str| argument.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    BLOB_SCHEMES.iter().any(|scheme| begins(&scheme))
+    let begins = |scheme: &str| argument.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    BLOB_SCHEMES.iter().any(|scheme| begins(scheme))
 }
 
 /// An argument as it may be shown: what follows a question mark may be a secret.
@@ -269,7 +269,10 @@ fn unreadable(object: &str, error: io::Error) -> SourceError {
 
 /// What an error of the machine says, without its number.
 fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
+    without_number(&error.to_string())
+}
+
+fn without_number(text: &str) -> String {
     let words = text.split(" (os error ").next().unwrap_or_default();
     let mut characters = words.chars();
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
@@ -281,7 +284,7 @@ enum Input {
     Stdin(io::Stdin),
     File(File),
     #[cfg(feature = "azure")]
-    Blob(azure_blob::BlobInput),
+    Blob(Box<azure_blob::BlobInput>),
 }
 
 impl Input {
@@ -298,7 +301,7 @@ impl Input {
                 Ok(Self::File(file))
             }
             #[cfg(feature = "azure")]
-            Location::Blob(blob) => Ok(Self::Blob(azure_blob::BlobInput::begin(blob, offset, cancel))),
+            Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin(blob, offset, cancel)))),
         }
     }
 }

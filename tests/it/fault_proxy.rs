@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Silent,
     /// No answer comes at all.
     Mute,
+    /// A listing comes in pages of so many, as if there were more than it takes to fill one.
+    Page(usize),
 }
 
 /// A request.
@@ -35,6 +37,11 @@ impl Asked<'_> {
     /// Whether it is for the bytes of a blob.
     pub(crate) fn is_get_of(self, path: &str) -> bool {
         self.line.starts_with("GET ") && self.line.contains(path)
+    }
+
+    /// Whether it is for a page of a listing.
+    pub(crate) fn is_listing(self) -> bool {
+        self.line.contains("comp=list")
     }
 
     /// Waits until so many requests were answered as a whole.
@@ -108,6 +115,10 @@ fn serve(connection: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Some(Fault::Status(status, header)) => {
                 let header = header.map_or_else(String::new, |(name, value)| format!("{name}: {value}\r\n"));
                 write!(client, "HTTP/1.1 {status} Trouble\r\n{header}Content-Length: 0\r\n\r\n")?;
+            }
+            Some(Fault::Page(size)) => {
+                let head = head.replacen("comp=list", &format!("comp=list&maxresults={size}"), 1);
+                client.write_all(&ask(shared.upstream, &head)?)?;
             }
             Some(Fault::Mute) => {
                 std::thread::sleep(SILENCE);

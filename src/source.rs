@@ -211,7 +211,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens an object. What compresses it is told by its first bytes, never by its name.
+    /// Opens an object. What compresses it is told by its first bytes, never by its name. A blob
+    /// whose place another one has taken since it was listed is read as it is at present.
     ///
     /// Waiting for a blob ends with an error when the run is interrupted.
     ///
@@ -219,8 +220,16 @@ impl Reader {
     ///
     /// [`SourceError::Unreadable`].
     pub fn open(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
-        let input = Input::open_at(&object.location, 0, cancel);
-        Self::of(object, input)
+        Self::of(object, Input::open(&object.location, cancel))
+    }
+
+    /// Opens an object again of which bytes were read before.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Unreadable`], also where another blob has taken its place.
+    pub fn open_again(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, Input::open_at(&object.location, 0, cancel))
     }
 
     /// Opens an object that is not compressed in the middle, at an offset of its stored bytes; none
@@ -288,6 +297,14 @@ enum Input {
 }
 
 impl Input {
+    fn open(location: &Location, cancel: &Cancel) -> io::Result<Self> {
+        match location {
+            #[cfg(feature = "azure")]
+            Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin(blob, cancel)))),
+            _ => Self::open_at(location, 0, cancel),
+        }
+    }
+
     #[cfg_attr(not(feature = "azure"), expect(unused_variables, reason = "files are not waited for"))]
     fn open_at(location: &Location, offset: u64, cancel: &Cancel) -> io::Result<Self> {
         match location {
@@ -301,7 +318,7 @@ impl Input {
                 Ok(Self::File(file))
             }
             #[cfg(feature = "azure")]
-            Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin(blob, offset, cancel)))),
+            Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin_at(blob, offset, cancel)))),
         }
     }
 }

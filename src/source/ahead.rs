@@ -52,7 +52,7 @@ impl<'o> Ahead<'o> {
                 && let Some(next) = self.waiting.next()
             {
                 if let Location::Blob(blob) = &next.location {
-                    self.begun.push_back((next, azure_blob::BlobInput::begin(blob, 0, self.cancel)));
+                    self.begun.push_back((next, azure_blob::BlobInput::begin(blob, self.cancel)));
                 }
             }
             match self.begun.pop_front() {

@@ -1,10 +1,13 @@
 //! Storage accounts as a source, against Azurite.
 
+use std::io::Write as _;
+use std::path::Path;
 use std::process::Output;
+use std::time::Instant;
 
 use airside::cancel::Cancel;
 use airside::pipeline::{self, Loaded, Quarantine, ReadOptions, Unwatched};
-use airside::source::{self, ListOptions};
+use airside::source::{self, Ahead, ListOptions};
 
 use serde_json::Value;
 
@@ -237,4 +240,54 @@ fn many_small_blobs_on_several_pages_are_all_read() {
     let coverage = read(&[&container.url("")]).coverage;
     let count = u64::try_from(count).unwrap();
     assert_eq!((coverage.objects.read, coverage.records.events), (count, count));
+}
+
+/// What a run of `read` over so many bytes and objects took, in words.
+fn figure(name: &str, (objects, bytes): (usize, usize), read: impl Fn()) -> String {
+    let begun = Instant::now();
+    read();
+    let seconds = begun.elapsed().as_secs_f64();
+    let rate = |count: usize| f64::from(u32::try_from(count).unwrap()) / seconds;
+    format!("{name}: {seconds:.2} s, {:.0} objects/s, {:.1} MB/s", rate(objects), rate(bytes / 1_000) / 1_000.0)
+}
+
+/// Reads all bytes of all objects, and looks at none.
+fn drain(argument: &str) {
+    let listing = source::list(&[argument.to_owned()], &ListOptions::default()).unwrap();
+    let (cancel, mut chunk) = (Cancel::default(), vec![0; 1 << 20]);
+    let mut ahead = Ahead::new(&listing.objects, &cancel);
+    for object in &listing.objects {
+        let mut reader = ahead.open(object).unwrap();
+        while reader.read(&mut chunk).unwrap() > 0 {}
+    }
+}
+
+#[test]
+#[ignore = "measures: run it alone, with --nocapture"]
+fn figures_of_blobs_against_files() {
+    let azurite: &'static Azurite = Box::leak(Box::new(Azurite::start(&[])));
+    let (small, large) = (azurite.container(), azurite.container());
+    let content: Vec<String> = (0..SMALL_BLOBS).map(|number| lines(number..number + 1)).collect();
+    let blobs = content.iter().enumerate().map(|(at, content)| (format!("{at:05}.json"), content.clone().into_bytes()));
+    large.create_append("large.json");
+    let big = lines(0..200_000_000 / record(0).len());
+    for block in big.as_bytes().chunks(4 << 20) {
+        large.append("large.json", block);
+    }
+    let files =
+        folder(&content.iter().enumerate().map(|(at, text)| (format!("{at:05}.json"), text)).collect::<Vec<_>>());
+    let file = folder(&[("large.json", &big)]);
+    let count = |argument: &str| assert_eq!(read(&[argument]).coverage.failed, []);
+    let mut figures = Vec::new();
+    let mut both = |name: &str, size, url: &str, folder: &Path| {
+        figures.push(figure(&format!("{name}, blobs, read"), size, || drain(url)));
+        figures.push(figure(&format!("{name}, blobs, decoded"), size, || count(url)));
+        figures.push(figure(&format!("{name}, files, read"), size, || drain(path(folder))));
+        figures.push(figure(&format!("{name}, files, decoded"), size, || count(path(folder))));
+    };
+    both("one of 200 MB", (1, big.len()), &large.url(""), file.path());
+    small.put_all(blobs.collect());
+    both("10,000 small", (SMALL_BLOBS, content.iter().map(String::len).sum()), &small.url(""), files.path());
+
+    std::io::stderr().write_all(format!("{}\n", figures.join("\n")).as_bytes()).unwrap();
 }

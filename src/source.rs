@@ -179,8 +179,8 @@ fn add_blobs(argument: &str, _options: &ListOptions, _listing: &mut Listing) -> 
 
 /// Whether an argument names blobs, by how it begins.
 fn names_blob(argument: &str) -> bool {
-    let begins = |scheme: &&str| argument.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    BLOB_SCHEMES.iter().any(|scheme| begins(&scheme))
+    let begins = |scheme: &str| argument.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    BLOB_SCHEMES.iter().any(|scheme| begins(scheme))
 }
 
 /// An argument as it may be shown: what follows a question mark may be a secret.
@@ -213,7 +213,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens an object. What compresses it is told by its first bytes, never by its name.
+    /// Opens an object. What compresses it is told by its first bytes, never by its name. A blob
+    /// whose place another one has taken since it was listed is read as it is at present.
     ///
     /// Waiting for a blob ends with an error when the run is interrupted.
     ///
@@ -221,6 +222,15 @@ impl Reader {
     ///
     /// [`SourceError::Unreadable`].
     pub fn open(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, Input::open(object, cancel))
+    }
+
+    /// Opens an object again of which bytes were read before.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Unreadable`], also where another blob has taken its place.
+    pub fn open_again(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
         Self::of(object, Input::open_at(&object.location, object.start, cancel))
     }
 
@@ -264,7 +274,10 @@ fn unreadable(object: &str, error: io::Error) -> SourceError {
 
 /// What an error of the machine says, without its number.
 fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
+    without_number(&error.to_string())
+}
+
+fn without_number(text: &str) -> String {
     let words = text.split(" (os error ").next().unwrap_or_default();
     let mut characters = words.chars();
     characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
@@ -276,10 +289,20 @@ enum Input {
     Stdin(io::Stdin),
     File(File),
     #[cfg(feature = "azure")]
-    Blob(azure_blob::BlobInput),
+    Blob(Box<azure_blob::BlobInput>),
 }
 
 impl Input {
+    fn open(object: &Object, cancel: &Cancel) -> io::Result<Self> {
+        match &object.location {
+            #[cfg(feature = "azure")]
+            Location::Blob(blob) => {
+                Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin(blob, object.start, cancel))))
+            }
+            location => Self::open_at(location, object.start, cancel),
+        }
+    }
+
     #[cfg_attr(not(feature = "azure"), expect(unused_variables, reason = "files are not waited for"))]
     fn open_at(location: &Location, offset: u64, cancel: &Cancel) -> io::Result<Self> {
         match location {
@@ -293,7 +316,7 @@ impl Input {
                 Ok(Self::File(file))
             }
             #[cfg(feature = "azure")]
-            Location::Blob(blob) => Ok(Self::Blob(azure_blob::BlobInput::begin(blob, offset, cancel))),
+            Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin_at(blob, offset, cancel)))),
         }
     }
 }

@@ -33,21 +33,19 @@ pub(super) enum NoChunk {
 impl Chunks {
     /// Opens an object, one of those that are opened ahead.
     pub(super) fn open(object: &Object, ahead: &mut Ahead<'_>, chunk_bytes: usize) -> Result<Self, SourceError> {
-        match object.location {
-            Location::Stdin => {
-                let (sender, receiver) = sync_channel(AHEAD);
-                let object = object.clone();
-                std::thread::spawn(move || {
-                    if let Err(error) = pipe(&object, chunk_bytes, &|chunk| sender.send(Ok(chunk)).is_ok()) {
-                        // If nobody listens, the run is over already.
-                        sender.send(Err(error)).ok();
-                    }
-                });
-                Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new() })
-            }
+        if object.location != Location::Stdin {
             // A blob is waited for in steps, and a file is not waited for.
-            _ => ahead.open(object).map(Self::Here),
+            return ahead.open(object).map(Self::Here);
         }
+        let (sender, receiver) = sync_channel(AHEAD);
+        let object = object.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = pipe(&object, chunk_bytes, &|chunk| sender.send(Ok(chunk)).is_ok()) {
+                // If nobody listens, the run is over already.
+                sender.send(Err(error)).ok();
+            }
+        });
+        Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new() })
     }
 
     /// The next chunk, in the buffer or elsewhere; empty at the end.

@@ -332,7 +332,7 @@ impl<'w> Worker<'w> {
 
 /// Opens an object again and steps over its first `offset` bytes, or says why that is not possible.
 fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8], cancel: &Cancel) -> Result<Reader, String> {
-    let mut reader = Reader::open(object, cancel).map_err(|error| error.to_string())?;
+    let mut reader = Reader::open_again(object, cancel).map_err(|error| error.to_string())?;
     let mut left = offset - object.start.min(offset);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());

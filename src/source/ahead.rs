@@ -56,7 +56,9 @@ impl<'o> Ahead<'o> {
                 }
             }
             match self.begun.pop_front() {
-                Some((begun, input)) if begun.name == object.name => return Reader::of(object, Ok(Input::Blob(input))),
+                Some((begun, input)) if begun.name == object.name => {
+                    return Reader::of(object, Ok(Input::Blob(Box::new(input))));
+                }
                 Some(_) => {}
                 None => return Reader::open(object, self.cancel),
             }

@@ -1,5 +1,6 @@
 //! Undoes gzip and zstd, told by magic bytes, and stops where a stream is out of all proportion.
 
+use std::error::Error;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read};
 
@@ -32,7 +33,6 @@ const MAGIC_BYTES: usize = 4;
 /// Why stored bytes could not be had, in words that say all: nothing that the stream itself did.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-#[cfg_attr(not(feature = "azure"), expect(dead_code, reason = "files and pipes have errors of the machine"))]
 pub(super) struct Unfetched(pub(super) String);
 
 /// A stream that counts the bytes taken from it.
@@ -124,7 +124,7 @@ impl<R: Read> Decompress<R> {
     /// An error of the decompressor with the stream's kind and the place where it broke off.
     fn explain(&self, error: io::Error) -> io::Error {
         let (name, stored) = (self.name(), self.stored_bytes_read());
-        let is_of_input = error.get_ref().is_some_and(|inner| inner.is::<Unfetched>());
+        let is_of_input = error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Unfetched>);
         let own = error.raw_os_error().is_none() && error.kind() != io::ErrorKind::Interrupted && !is_of_input;
         match &self.codec {
             Codec::Plain(_) => error,

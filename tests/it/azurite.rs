@@ -56,6 +56,7 @@ fn program() -> PathBuf {
 
 impl Azurite {
     /// Starts one on a free port and waits until it listens.
+    #[expect(clippy::zombie_processes, reason = "it ends when this process has ended")]
     pub(crate) fn start(options: &[&str]) -> Self {
         // The shell stops it once standard input is closed, be it that this process was killed.
         let script = r#""$@" </dev/null & server=$!; cat >/dev/null; kill -9 "$server""#;
@@ -92,8 +93,7 @@ impl Azurite {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("logs-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let container = Container { port: self.port, name };
-        let created = container.send("PUT", "", "restype=container", &[], b"");
-        assert_eq!(created.status, 201, "{}", created.text());
+        container.write("", "restype=container", &[], b"");
         container
     }
 }
@@ -138,20 +138,17 @@ impl Container {
 
     /// Writes a block blob.
     pub(crate) fn put(&self, path: &str, content: impl AsRef<[u8]>) {
-        let answer = self.send("PUT", path, "", &[("x-ms-blob-type", "BlockBlob")], content.as_ref());
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        self.write(path, "", &[("x-ms-blob-type", "BlockBlob")], content.as_ref());
     }
 
     /// Creates an empty append blob.
     pub(crate) fn create_append(&self, path: &str) {
-        let answer = self.send("PUT", path, "", &[("x-ms-blob-type", "AppendBlob")], b"");
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        self.write(path, "", &[("x-ms-blob-type", "AppendBlob")], b"");
     }
 
     /// Appends a block.
     pub(crate) fn append(&self, path: &str, content: impl AsRef<[u8]>) {
-        let answer = self.send("PUT", path, "comp=appendblock", &[], content.as_ref());
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        self.write(path, "comp=appendblock", &[], content.as_ref());
     }
 
     /// Writes block blobs over several connections.
@@ -191,8 +188,9 @@ impl Container {
         self.put_all(blobs);
     }
 
-    fn send(&self, method: &str, path: &str, query: &str, headers: &[(&str, &str)], content: &[u8]) -> Answer {
-        Connection::open(self.port).send(method, &self.target(path, query), headers, content)
+    fn write(&self, path: &str, query: &str, headers: &[(&str, &str)], content: &[u8]) {
+        let answer = Connection::open(self.port).send("PUT", &self.target(path, query), headers, content);
+        assert_eq!(answer.status, 201, "{}", answer.text());
     }
 
     fn target(&self, path: &str, query: &str) -> String {
@@ -265,8 +263,8 @@ impl Connection {
 pub(crate) fn sas(expiry: &str) -> String {
     let signed = format!("{ACCOUNT}\nrwdlac\nb\nsco\n2020-01-01T00:00:00Z\n{expiry}\n\nhttps,http\n{VERSION}\n\n");
     let key = PKey::hmac(&decode_block(KEY).unwrap()).unwrap();
-    let mut signer = Signer::new(MessageDigest::sha256(), &key).unwrap();
-    let signature = encode_block(&signer.sign_oneshot_to_vec(signed.as_bytes()).unwrap());
+    let mut hmac = Signer::new(MessageDigest::sha256(), &key).unwrap();
+    let signature = encode_block(&hmac.sign_oneshot_to_vec(signed.as_bytes()).unwrap());
     format!(
         "sv={VERSION}&ss=b&srt=sco&sp=rwdlac&st=2020-01-01T00%3A00%3A00Z&se={}&spr=https,http&sig={}",
         escape(expiry),

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,13 +21,15 @@ pub(crate) enum Fault {
     Silent,
     /// No answer comes at all.
     Mute,
+    /// A listing comes in pages of so many, as if there were more than it takes to fill one.
+    Page(usize),
 }
 
 /// A request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) line: &'a str,
-    answered: &'a AtomicUsize,
+    answered: &'a Mutex<Vec<String>>,
 }
 
 impl Asked<'_> {
@@ -37,9 +38,14 @@ impl Asked<'_> {
         self.line.starts_with("GET ") && self.line.contains(path)
     }
 
-    /// Waits until so many requests were answered as a whole.
-    pub(crate) fn wait_for_answers(self, count: usize) {
-        while self.answered.load(Ordering::SeqCst) < count {
+    /// Whether it is for a page of a listing.
+    pub(crate) fn is_listing(self) -> bool {
+        self.line.contains("comp=list")
+    }
+
+    /// Waits until a request like this one was answered as a whole.
+    pub(crate) fn wait_for_answer(self) {
+        while !self.answered.lock().unwrap().iter().any(|line| line == self.line) {
             std::thread::yield_now();
         }
     }
@@ -52,7 +58,7 @@ struct Shared {
     upstream: u16,
     plan: Plan,
     seen: Mutex<Vec<(String, Option<Fault>)>>,
-    answered: AtomicUsize,
+    answered: Mutex<Vec<String>>,
 }
 
 /// A running proxy. Its threads end with the connections, at the latest with the process.
@@ -66,7 +72,7 @@ impl FaultProxy {
     pub(crate) fn start(upstream: u16, plan: impl Fn(Asked<'_>) -> Option<Fault> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (seen, answered) = (Mutex::default(), AtomicUsize::new(0));
+        let (seen, answered) = (Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { upstream, plan: Box::new(plan), seen, answered });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -103,11 +109,15 @@ fn serve(connection: TcpStream, shared: &Shared) -> std::io::Result<()> {
         match fault {
             None => {
                 client.write_all(&ask(shared.upstream, &head)?)?;
-                shared.answered.fetch_add(1, Ordering::SeqCst);
+                shared.answered.lock().unwrap().push(first.to_owned());
             }
             Some(Fault::Status(status, header)) => {
                 let header = header.map_or_else(String::new, |(name, value)| format!("{name}: {value}\r\n"));
                 write!(client, "HTTP/1.1 {status} Trouble\r\n{header}Content-Length: 0\r\n\r\n")?;
+            }
+            Some(Fault::Page(size)) => {
+                let head = head.replacen("comp=list", &format!("comp=list&maxresults={size}"), 1);
+                client.write_all(&ask(shared.upstream, &head)?)?;
             }
             Some(Fault::Mute) => {
                 std::thread::sleep(SILENCE);

@@ -9,7 +9,7 @@ use azure_core::http::headers::HeaderName;
 use azure_core::http::policies::{Policy, PolicyResult};
 use azure_core::http::response::AsyncResponseBody;
 use azure_core::http::{ClientOptions, Context, Etag, Request, RetryOptions, UrlExt as _};
-use azure_core::time::parse_rfc7231;
+use azure_core::time::{OffsetDateTime, parse_rfc7231};
 use azure_core::xml::from_xml;
 use azure_storage_blobs::models::{
     BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders as _, BlobContainerClientListBlobsOptions,
@@ -134,7 +134,7 @@ impl Container {
             Ok(Version {
                 etag: quoted(response.etag()?.as_ref().map(AsRef::as_ref).unwrap_or_default()),
                 length: response.content_length()?.unwrap_or(0),
-                created: response.creation_time()?.map(|time| time.unix_timestamp()),
+                created: response.creation_time()?.map(OffsetDateTime::unix_timestamp),
                 is_append: matches!(response.blob_type()?, Some(BlobType::AppendBlob)),
                 is_folder: metadata.iter().any(|(key, value)| is_folder_mark(key, value)),
             })
@@ -172,7 +172,7 @@ impl Container {
 }
 
 /// Asks for folders where the context of a listing says so: the SDK's `list_blobs` has no option for
-/// the service's `delimiter` (azure_storage_blob 1.1).
+/// the service's `delimiter` (`azure_storage_blob` 1.1).
 #[derive(Debug)]
 struct Folders;
 
@@ -297,7 +297,7 @@ impl Item {
         Version {
             etag: quoted(etag),
             length: *length,
-            created: created.as_deref().and_then(|text| parse_rfc7231(text).ok()).map(|time| time.unix_timestamp()),
+            created: created.as_deref().and_then(|text| parse_rfc7231(text).ok()).map(OffsetDateTime::unix_timestamp),
             is_append: kind.as_deref() == Some("AppendBlob"),
             is_folder: resource.as_deref() == Some("directory")
                 || mark.is_some_and(|mark| is_folder_mark("hdi_isfolder", mark)),

@@ -7,15 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, Secret, SecretBytes, TokenCredential, TokenRequestOptions};
 use azure_core::error::{Error, ErrorKind};
+use azure_core::http::{ClientOptions, RetryOptions};
 use azure_core::time::{Duration as Span, OffsetDateTime};
 use azure_identity::{
-    AzureCliCredential, AzureDeveloperCliCredential, ClientCertificateCredential, ClientCertificateCredentialOptions,
-    ClientSecretCredential, ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
-    WorkloadIdentityCredential,
+    AzureCliCredential, AzureDeveloperCliCredential, ClientAssertionCredentialOptions, ClientCertificateCredential,
+    ClientCertificateCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
 };
 use tokio::sync::{Mutex, OnceCell};
 
 use super::problem::innermost;
+use super::transport::{Retries, transport};
 
 /// What to do where no identity can be had.
 const REMEDY: &str = "log in with `az login`, run where a managed or workload identity is, set AZURE_TENANT_ID, \
@@ -64,7 +67,12 @@ fn choose(environment: Environment<'_>) -> Result<Vec<Candidate>, String> {
     let application = (environment("AZURE_TENANT_ID"), environment("AZURE_CLIENT_ID"));
     if let (Some(tenant), Some(client)) = &application {
         if let Some(secret) = environment("AZURE_CLIENT_SECRET") {
-            let credential = ClientSecretCredential::new(tenant, client.clone(), Secret::new(secret), None);
+            let credential = ClientSecretCredential::new(
+                tenant,
+                client.clone(),
+                Secret::new(secret),
+                Some(ClientSecretCredentialOptions { client_options: requests() }),
+            );
             return Ok(vec![of("client secret", credential.map(as_dyn))?]);
         }
         if let Some(path) = environment("AZURE_CLIENT_CERTIFICATE_PATH") {
@@ -72,13 +80,15 @@ fn choose(environment: Environment<'_>) -> Result<Vec<Candidate>, String> {
             return Ok(vec![of("client certificate", certificate((tenant, client), &path, password)?)?]);
         }
         if environment("AZURE_FEDERATED_TOKEN_FILE").is_some() {
-            return Ok(vec![of("workload identity", WorkloadIdentityCredential::new(None).map(as_dyn))?]);
+            let credential_options = ClientAssertionCredentialOptions { client_options: requests() };
+            let options = WorkloadIdentityCredentialOptions { credential_options, ..Default::default() };
+            return Ok(vec![of("workload identity", WorkloadIdentityCredential::new(Some(options)).map(as_dyn))?]);
         }
     }
     let user_assigned_id = application.1.map(UserAssignedId::ClientId);
     let is_certain = user_assigned_id.is_some()
         || ["IDENTITY_ENDPOINT", "MSI_ENDPOINT"].iter().any(|name| environment(name).is_some());
-    let options = ManagedIdentityCredentialOptions { user_assigned_id, ..Default::default() };
+    let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options: requests() };
     let managed = of("managed identity", ManagedIdentityCredential::new(Some(options)).map(as_dyn))?;
     if is_certain {
         return Ok(vec![managed]);
@@ -88,6 +98,17 @@ fn choose(environment: Environment<'_>) -> Result<Vec<Candidate>, String> {
         of("Azure Developer CLI", AzureDeveloperCliCredential::new(None).map(as_dyn))?,
         Candidate { patience: Some(GUESS), ..managed },
     ])
+}
+
+/// How tokens are asked for: as blobs are, so that nobody waits minutes for an endpoint that is not
+/// there.
+fn requests() -> ClientOptions {
+    ClientOptions {
+        per_call_policies: vec![Arc::new(Retries)],
+        retry: RetryOptions::none(),
+        transport: Some(transport()),
+        ..ClientOptions::default()
+    }
 }
 
 fn as_dyn<C: TokenCredential + 'static>(credential: Arc<C>) -> Arc<dyn TokenCredential> {
@@ -101,7 +122,8 @@ fn certificate(
 ) -> Result<azure_core::Result<Arc<dyn TokenCredential>>, String> {
     let bytes = std::fs::read(path)
         .map_err(|error| format!("cannot read {path}, which AZURE_CLIENT_CERTIFICATE_PATH names: {error}"))?;
-    let options = ClientCertificateCredentialOptions { password: password.map(Secret::new), ..Default::default() };
+    let options =
+        ClientCertificateCredentialOptions { password: password.map(Secret::new), client_options: requests() };
     let bytes = SecretBytes::new(bytes);
     let credential = ClientCertificateCredential::new(tenant.to_owned(), client.to_owned(), bytes, Some(options));
     Ok(credential.map(as_dyn))

@@ -77,8 +77,7 @@ pub(in crate::source) struct BlobInput {
     given: usize,
     /// Whether there is a byte that was given.
     has_given: bool,
-    /// Begun from its first byte: only then can it begin again.
-    is_whole: bool,
+    /// How often it may begin again with another blob that has taken its place.
     restarts: u32,
 }
 
@@ -89,8 +88,16 @@ impl fmt::Debug for BlobInput {
 }
 
 impl BlobInput {
-    /// Begins to fetch; nothing is waited for.
-    pub(in crate::source) fn begin(blob: &Blob, offset: u64, cancel: &Cancel) -> Self {
+    /// Begins to fetch a blob from where it is to be read; nothing is waited for. Where that is its
+    /// start, and another blob has taken its place before a byte was given, that one is read instead.
+    pub(in crate::source) fn begin(blob: &Blob, start: u64, cancel: &Cancel) -> Self {
+        let restarts = if start == 0 { RESTARTS } else { 0 };
+        Self { restarts, ..Self::begin_at(blob, start, cancel) }
+    }
+
+    /// Begins to fetch a blob that bytes were read of before, from an offset: another one that has
+    /// taken its place is an error.
+    pub(in crate::source) fn begin_at(blob: &Blob, offset: u64, cancel: &Cancel) -> Self {
         let mut input = Self {
             pinned: Arc::new(blob.pinned()),
             cancel: cancel.clone(),
@@ -99,7 +106,6 @@ impl BlobInput {
             range: Vec::new(),
             given: 0,
             has_given: false,
-            is_whole: offset == 0,
             restarts: 0,
         };
         input.ask();
@@ -138,9 +144,7 @@ impl BlobInput {
                     self.ask();
                     return Ok(true);
                 }
-                Err(Problem::Replaced) if !self.has_given && self.is_whole && self.restarts < RESTARTS => {
-                    self.restart()?;
-                }
+                Err(Problem::Replaced) if !self.has_given && self.restarts > 0 => self.restart()?,
                 Err(problem) => return Err(problem),
             }
         }
@@ -148,7 +152,7 @@ impl BlobInput {
 
     /// Begins again with what is there at present.
     fn restart(&mut self) -> Result<(), Problem> {
-        self.restarts += 1;
+        self.restarts -= 1;
         self.ahead.clear();
         let pinned = Arc::clone(&self.pinned);
         let again = Task::begin(self.pinned.container().network, async move { pinned.again().await });

@@ -8,9 +8,10 @@ use std::fmt;
 
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::headers::HeaderName;
-use azure_core::time::parse_rfc7231;
+use azure_core::time::{OffsetDateTime, parse_rfc7231};
 
 use super::address::Address;
+use crate::source::without_number;
 use crate::time::UtcMicros;
 
 /// The service's own word for what is wrong.
@@ -60,7 +61,7 @@ impl Problem {
                 Self::Refused {
                     status: u16::from(*status),
                     code: code.or_else(|| error_code.clone()).filter(|code| is_word(code)).unwrap_or_default(),
-                    at: date.and_then(|date| parse_rfc7231(&date).ok()).map(|date| date.unix_timestamp()),
+                    at: date.and_then(|date| parse_rfc7231(&date).ok()).map(OffsetDateTime::unix_timestamp),
                 }
             }
             ErrorKind::Credential => Self::NoToken(innermost(error)),
@@ -181,7 +182,7 @@ pub(super) fn innermost(error: &Error) -> String {
     let text = text.lines().next().unwrap_or_default();
     let words = text.split(' ').map(|word| if word.contains("://") || word.contains("sig=") { "…" } else { word });
     let text: String = words.collect::<Vec<_>>().join(" ");
-    text.split(" (os error ").next().unwrap_or_default().to_owned()
+    without_number(&text)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(25);
 
 /// The longest wait that a service may ask for; whoever wants longer refuses.
-const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(120);
+const LONGEST_ASKED_WAIT: Duration = Duration::from_mins(2);
 
 /// Statuses that pass: too slow, too many, out of order, overloaded.
 const PASSING: [StatusCode; 6] = [
@@ -87,7 +87,7 @@ fn silent() -> Error {
 /// Makes a request again when that may help.
 ///
 /// The SDK's own policy looks for `Retry-After` at 429 and 503 only, and follows it however long it
-/// is (typespec_client_core 1.1, `http/policies/retry/mod.rs`); this one honours it at 500 as well.
+/// is (`typespec_client_core` 1.1, `http/policies/retry/mod.rs`); this one honours it at 500 as well.
 #[derive(Debug)]
 pub(super) struct Retries;
 
@@ -102,10 +102,9 @@ impl Policy for Retries {
             let result = following.send(ctx, request, rest).await;
             let (limit, asked) = match &result {
                 Ok(response) if PASSING.contains(&response.status()) => (RETRIES, asked_wait(response.headers())),
-                Ok(_) => return result,
                 Err(error) if *error.kind() == ErrorKind::Connection => (CONNECTION_RETRIES, None),
                 Err(error) if *error.kind() == ErrorKind::Io => (RETRIES, None),
-                Err(_) => return result,
+                Ok(_) | Err(_) => return result,
             };
             if retried >= limit || asked.is_some_and(|asked| asked > LONGEST_ASKED_WAIT) {
                 return result;

@@ -179,7 +179,7 @@ fn a_wrong_value_does_not_pass_the_validators() {
     for (format, right, wrong) in [
         ("sarif", r#""level":"error""#, r#""level":"terrible""#),
         ("ocsf", r#""severity_id":4"#, r#""severity_id":42"#),
-        ("stix", r#""sighting_of_ref":"attack-pattern--"#, r#""sighting_of_ref":"note--"#),
+        ("stix", r#""object_refs":["user-account--"#, r#""object_refs":["nonsense"#),
     ] {
         let text = text_of(format);
         assert!(text.contains(right), "{format}");

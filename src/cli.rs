@@ -6,6 +6,7 @@ use crate::time::UtcMicros;
 
 pub mod args;
 mod engine;
+pub mod events;
 #[cfg(feature = "lake")]
 mod follow;
 pub mod generate;
@@ -50,6 +51,7 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Scan(args) => scan::run(args, terminal, style, now),
         Command::Identities(args) => identities::run(args, terminal, style, now),
         Command::Matrix(args) => matrix::run(args, terminal, style, now),
+        Command::Events(args) => events::run(args, terminal, now),
         Command::Report(args) => report::run(args, now),
         Command::Generate(args) => generate::run(args),
         #[cfg(feature = "lake")]

@@ -18,6 +18,7 @@ pub mod activity;
 pub(crate) mod csv;
 mod document;
 pub mod escape;
+pub mod events;
 pub mod html;
 pub mod json;
 mod junit;
@@ -27,6 +28,7 @@ mod ndjson;
 mod ocsf;
 mod parquet;
 mod sarif;
+mod stix;
 pub(crate) mod table;
 mod timesketch;
 
@@ -81,6 +83,8 @@ pub enum OutputFormat {
     Ocsf,
     /// One piece of evidence a line, for Timesketch.
     Timesketch,
+    /// A STIX 2.1 bundle, for threat intelligence platforms.
+    Stix,
     /// JUnit XML, for build servers.
     Junit,
 }
@@ -97,6 +101,7 @@ impl OutputFormat {
         Self::Sarif,
         Self::Ocsf,
         Self::Timesketch,
+        Self::Stix,
         Self::Junit,
     ];
 
@@ -112,6 +117,7 @@ impl OutputFormat {
             Self::Sarif => "sarif",
             Self::Ocsf => "ocsf",
             Self::Timesketch => "timesketch",
+            Self::Stix => "stix",
             Self::Junit => "junit",
         }
     }
@@ -253,6 +259,7 @@ pub fn write(format: OutputFormat, report: &Report<'_>, out: &mut dyn Write, sty
         OutputFormat::Sarif => sarif::write(report, out),
         OutputFormat::Ocsf => ocsf::write(report, out),
         OutputFormat::Timesketch => timesketch::write(report, out),
+        OutputFormat::Stix => stix::write(report, out),
         OutputFormat::Junit => junit::write(report, out),
     }
 }

@@ -11,6 +11,7 @@ use crate::report::escape::Escaped;
 use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
+pub mod events;
 pub mod generate;
 #[cfg(feature = "lake")]
 pub mod lake;
@@ -59,6 +60,9 @@ pub enum Command {
     /// Show what the two identities of each workspace should do, did, and may do
     #[command(after_long_help = MATRIX_EXAMPLES)]
     Matrix(Box<MatrixArgs>),
+    /// Write the events, normalised and classified, as other tools take them
+    #[command(after_long_help = EVENTS_EXAMPLES)]
+    Events(Box<events::EventsArgs>),
     /// Write what was found, who did what and what was read as one HTML file to hand over
     #[command(after_long_help = REPORT_EXAMPLES)]
     Report(Box<report::ReportArgs>),
@@ -104,6 +108,13 @@ Examples:
       What each identity should do and did, and which of its roles it did not need
   airside matrix exports/ --inventory role-assignments.json --since 90d --output markdown=matrix.md
       For a review of access rights: roles that the logs do not tell of, over three months";
+
+const EVENTS_EXAMPLES: &str = "\
+Examples:
+  airside events exports/ --stream dbmi,adac > events.ocsf.ndjson
+      What the two kinds of identity did, as OCSF
+  airside events exports/ --since 7d --output arrow=events.arrow
+      All events of a week with all columns, for pandas, Polars or DuckDB";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:

@@ -46,14 +46,14 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
         activity: &scan.activity.unwrap_or_default(),
         matrix: &MatrixWithWords { matrix: &matrix, duties: duties(), caveat: CAVEAT },
     };
-    for (_format, file) in &mut pages {
+    for ((), file) in &mut pages {
         file.write_with(|out| html::write(&page, out))?;
     }
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, page.report.coverage))?;
     }
     outputs.write_baseline(scan.baseline.as_ref())?;
-    pages.into_iter().map(|(_, file)| file).try_for_each(OutputFile::finish)?;
+    pages.into_iter().map(|((), file)| file).try_for_each(OutputFile::finish)?;
     outputs.finish()?;
     let found = counted(u64::try_from(scan.findings.len()).unwrap_or(u64::MAX), "finding");
     // Where standard error is closed nobody wants to know.

@@ -93,8 +93,8 @@ async fn rows<T>(
     let mut all = Vec::new();
     for batch in &batches {
         for at in 0..batch.num_rows() {
-            let made = make(&Row { batch, at });
-            all.push(made.map_err(|error| RunError::internal("cannot count what the identities did", error))?);
+            let row = make(&Row { batch, at });
+            all.push(row.map_err(|error| RunError::internal("cannot count what the identities did", error))?);
         }
     }
     Ok(all)

@@ -2,6 +2,8 @@
 
 usage: outputs.py FORMAT FILE SCHEMA
 
+For `arrow` it counts the events of an Arrow IPC file.
+
 SCHEMA is a file for `sarif`; the schemas of OCSF come with the package ocsf-json-schema, those of
 STIX with stix2-validator. Prints what is wrong, line by line; exit code 1 if anything is.
 """
@@ -47,14 +49,31 @@ def stix(document, _schema):
     return [f"{error}" for error in results.errors]
 
 
+def arrow(path, _schema):
+    """Prints the number of events by stream, as another reader counts them."""
+    import pyarrow.ipc
+
+    with pyarrow.ipc.open_file(path) as file:
+        table = file.read_all()
+    table.validate(full=True)
+    counts = table.column("stream").value_counts()
+    print(json.dumps({count["values"].as_py(): count["counts"].as_py() for count in counts}, sort_keys=True))
+    print(table.num_rows, table.num_columns, table.schema.field("time").type)
+    return []
+
+
 def problem(error):
     return f"{error.json_path}: {error.message[:300]}"
 
 
 if __name__ == "__main__":
+    schema = sys.argv[3] if len(sys.argv) > 3 else None
+    if sys.argv[1] == "arrow":
+        arrow(sys.argv[2], schema)
+        sys.exit(0)
     check = {"sarif": sarif, "ocsf": ocsf, "stix": stix}[sys.argv[1]]
     with open(sys.argv[2], encoding="utf-8") as file:
-        wrong = check(file.read(), sys.argv[3] if len(sys.argv) > 3 else None)
+        wrong = check(file.read(), schema)
     for line in wrong[:20]:
         print(line)
     sys.exit(1 if wrong else 0)

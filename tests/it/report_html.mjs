@@ -93,7 +93,13 @@ if (said.ready) {
   said.text = await page.evaluate(() => document.body.innerText);
   said.after = await page.evaluate(() => ({ scripts: document.querySelectorAll("script").length, images: document.querySelectorAll("img, iframe, svg image").length, hacked: globalThis.hacked === true }));
   await page.emulateMedia({ media: "print" });
+  said.printed = await page.evaluate(() => {
+    dispatchEvent(new Event("beforeprint"));
+    const visible = (selector) => [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility()).length;
+    return { open: visible("#list .finding[open] .body"), prose: visible("#list .prose"), closed_workspaces: visible(".workspace:not([open])") };
+  });
   said.printed_filters = await page.locator(".filters").isVisible();
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
   await page.emulateMedia({ media: null });
 
   if (screenshots) {

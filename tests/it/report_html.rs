@@ -136,7 +136,15 @@ fn findings_are_searched_filtered_and_opened_by_keyboard() {
     }
     assert_eq!(said["opened"]["evidence"], 1);
     assert_eq!(said["dark"], serde_json::json!(["dark", "rgb(21, 24, 28)"]));
+}
+
+#[test]
+fn on_paper_every_finding_is_open_and_the_prose_of_a_rule_stands_once() {
+    let said = &*TENANT;
+
     assert_eq!(said["printed_filters"], false);
+    // 31 findings by 16 rules.
+    assert_eq!(said["printed"], serde_json::json!({"open": 31, "prose": 16, "closed_workspaces": 0}));
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn unknown_values_are_answered_with_the_valid_ones() {
     for (arguments, valid) in [
         (["a", "--fail-on", "terrible"], "critical, high, medium, low, informational"),
         (["a", "--profile", "all"], "core, hunting, posture"),
-        (["a", "--format", "xml"], "table, json, ndjson, csv, parquet, markdown, sarif, ocsf, timesketch, junit"),
+        (["a", "--format", "xml"], "table, json, ndjson, csv, parquet, markdown, sarif, ocsf, timesketch, stix, junit"),
         (["a", "--color", "sometimes"], "auto, always, never"),
         (["a", "--progress", "bar"], "auto, never, json"),
     ] {

@@ -109,7 +109,11 @@ pub fn matrix_target(text: &str) -> Result<MatrixTarget, String> {
     target(text, &MatrixFormat::WORDS, |word| MatrixFormat::from_str(word, false).ok())
 }
 
-fn target<F>(text: &str, words: &[&str], from_word: fn(&str) -> Option<F>) -> Result<OutputTarget<F>, String> {
+pub(super) fn target<F>(
+    text: &str,
+    words: &[&str],
+    from_word: fn(&str) -> Option<F>,
+) -> Result<OutputTarget<F>, String> {
     let Some((word, file)) = text.split_once('=') else {
         return Err(format!("not FORMAT=FILE, with one of the formats {}", words.join(", ")));
     };
@@ -207,7 +211,7 @@ mod tests {
         assert_eq!(
             output_target("xml=a"),
             Err(
-                "no such format; there are table, json, ndjson, csv, parquet, markdown, sarif, ocsf, timesketch, junit"
+                "no such format; there are table, json, ndjson, csv, parquet, markdown, sarif, ocsf, timesketch, stix, junit"
                     .to_owned()
             )
         );

@@ -155,12 +155,19 @@ function proseOf(finding) {
 let closedAfterPrint = [];
 addEventListener("beforeprint", () => {
   addRows(shown.length);
-  const closed = [...document.querySelectorAll("details:not([open])")].filter((one) => !one.matches(".aside"));
-  closedAfterPrint = closed.slice(0, PRINTED_OPEN);
-  for (const one of closedAfterPrint) {
-    one.open = true;
-    if (one.matches(".finding")) openUp(one, shown[[...list.children].indexOf(one.parentElement)]);
-  }
+  const told = new Set();
+  const closed = (kind) => [...document.querySelectorAll(`details.${kind}:not([open])`)];
+  closedAfterPrint = [...closed("workspace"), ...closed("finding").slice(0, PRINTED_OPEN)];
+  for (const one of closedAfterPrint) one.open = true;
+  // The prose of a rule is printed once, with its first finding.
+  [...list.children].slice(0, PRINTED_OPEN).forEach((row, at) => {
+    const details = row.firstChild;
+    if (!details.open) return;
+    openUp(details, shown[at]);
+    const prose = details.querySelector(".prose");
+    if (prose) prose.classList.toggle("again", told.has(shown[at].rule));
+    told.add(shown[at].rule);
+  });
 });
 addEventListener("afterprint", () => {
   for (const one of closedAfterPrint) one.open = false;

@@ -42,7 +42,7 @@ function drawTimeline(holder, lanes, [first, last], width) {
   const high = LANE.top + lanes.length * one + LANE.axis;
   const x = d3.scaleUtc([new Date(first / 1000), new Date(last / 1000)], [LANE.left, wide - LANE.right]);
   const at = (micro) => x(new Date(micro / 1000));
-  const svg = d3.select(holder).append("svg").attr("width", wide).attr("height", high).attr("role", "img")
+  const svg = d3.select(holder).append("svg").attr("viewBox", `0 0 ${wide} ${high}`).attr("width", wide).attr("height", high).attr("role", "img")
     .attr("aria-label", lanes.map((lane) => `${STREAM_WORDS[lane.stream]}: ${counted(d3.sum(lane.events, (bar) => bar.events), "event")}, ${counted(d3.sum(lane.found, ([, found]) => found.count), "finding")}`).join("; "));
   svg.append("g").attr("class", "grid").selectAll("line").data(x.ticks(wide / 110)).join("line")
     .attr("x1", x).attr("x2", x).attr("y1", LANE.top).attr("y2", high - LANE.axis);

@@ -1,0 +1,114 @@
+//! `airside events`: the normalised, classified events in the forms of other tools.
+
+use std::io::{self, BufWriter, Write};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+
+use crate::cli::args::events::EventsArgs;
+use crate::cli::engine::{available_threads, config, list, memory_limit, runtime, show_rejected, watch_signals};
+use crate::cli::output::{OutputFile, Outputs, QuietPipe, Terminal};
+use crate::cli::progress::Progress;
+use crate::cli::readability;
+use crate::error::{ExitCode, RunError};
+use crate::event::vocabulary::Stream;
+use crate::finding::exceptions::Exceptions;
+use crate::pipeline::{self, Cancel, Loaded, Opened, Quarantine};
+use crate::report::events::{EventFormat, EventWriter};
+use crate::report::json;
+use crate::sql::session::plan_read_only;
+use crate::time::UtcMicros;
+
+/// Writes the events, and says with which code to exit.
+///
+/// # Errors
+///
+/// Whatever ended the run.
+pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<ExitCode, RunError> {
+    let read = args.read.options(now)?;
+    let format = format(args, terminal)?;
+    let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
+    let runtime = runtime(threads)?;
+    let cancel = Arc::new(Cancel::default());
+    watch_signals(&runtime, &cancel)?;
+    let lists = vec![("allowed_ip", config(read.config.as_deref())?.allowed_ip_table()?)];
+    let listing = list(&read)?;
+    let (mut outputs, mut files) = Outputs::open_with(&args.read, &args.output)?;
+    let options = pipeline::ReadOptions {
+        since: read.since,
+        until: read.until,
+        memory_limit_bytes: memory_limit(&read),
+        threads,
+        ..pipeline::ReadOptions::default()
+    };
+    let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
+    let progress = Progress::new(args.read.progress, total_bytes);
+    let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
+    let loaded = pipeline::read(listing, &options, &mut quarantine, &progress, &cancel);
+    progress.finish();
+    let loaded = loaded?;
+    show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
+    let mut stdout = BufWriter::new(QuietPipe::new(io::stdout().lock()));
+    let mut sinks: Vec<(EventFormat, &mut dyn Write)> =
+        files.iter_mut().map(|(format, file)| (*format, file as &mut dyn Write)).collect();
+    sinks.extend(format.map(|format| (format, &mut stdout as &mut dyn Write)));
+    let query = query(&args.stream);
+    runtime.block_on(async {
+        let exceptions = Exceptions::default();
+        let opened = pipeline::open(&loaded, &exceptions, lists, options.memory_limit_bytes, threads).await?;
+        write(&opened, &query, sinks, &cancel).await
+    })?;
+    drop(stdout);
+    finish(&loaded, outputs, files)
+}
+
+/// The format of standard output, if anything goes there.
+fn format(args: &EventsArgs, terminal: Terminal) -> Result<Option<EventFormat>, RunError> {
+    let format = args.format.or_else(|| args.output.is_empty().then_some(EventFormat::Ocsf));
+    match format {
+        Some(format) if format.is_binary() && terminal.is_stdout => Err(RunError::Usage {
+            message: format!("{} is binary and standard output is a terminal", format.as_str()),
+            hint: Some(format!("--output {}=FILE writes it to a file", format.as_str())),
+        }),
+        other => Ok(other),
+    }
+}
+
+/// All columns, in an order that depends on the events alone.
+fn query(streams: &[Stream]) -> String {
+    let words: Vec<String> = streams.iter().map(|stream| format!("'{stream}'")).collect();
+    let condition = if words.is_empty() { String::new() } else { format!(" WHERE stream IN ({})", words.join(", ")) };
+    format!("SELECT * FROM events{condition} ORDER BY time, event_uid")
+}
+
+/// Runs the query and gives every batch to every writer.
+async fn write(
+    opened: &Opened,
+    query: &str,
+    sinks: Vec<(EventFormat, &mut dyn Write)>,
+    cancel: &Cancel,
+) -> Result<(), RunError> {
+    let failed = |error| RunError::internal("cannot read the events back", error);
+    let not_written = |error| RunError::internal("cannot write the events", error);
+    let plan = plan_read_only(&opened.ctx, query).await.map_err(failed)?;
+    let mut batches = plan.execute_stream().await.map_err(failed)?;
+    let schema = batches.schema();
+    let writers = sinks.into_iter().map(|(format, out)| EventWriter::new(format, &schema, out));
+    let mut writers = writers.collect::<Result<Vec<_>, _>>().map_err(not_written)?;
+    while let Some(batch) = cancel.interruptible(async { Ok(batches.next().await) }).await? {
+        let batch = batch.map_err(failed)?;
+        writers.iter_mut().try_for_each(|writer| writer.write(&batch)).map_err(not_written)?;
+    }
+    writers.into_iter().try_for_each(EventWriter::finish).map_err(not_written)
+}
+
+/// Gives the files their names.
+fn finish(loaded: &Loaded, mut outputs: Outputs, files: Vec<(EventFormat, OutputFile)>) -> Result<ExitCode, RunError> {
+    if let Some(file) = &mut outputs.coverage {
+        file.write_with(|out| json::write_pretty(out, &loaded.coverage))?;
+    }
+    files.into_iter().map(|(_, file)| file).try_for_each(OutputFile::finish)?;
+    outputs.finish()?;
+    Ok(readability(&loaded.coverage))
+}

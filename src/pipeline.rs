@@ -8,6 +8,7 @@ mod identities;
 mod ingest;
 mod observe;
 mod quarantine;
+pub mod record;
 mod settle;
 mod work;
 mod worker;
@@ -103,6 +104,11 @@ impl Cancel {
     /// Asks the run to end with this code.
     pub fn cancel(&self, code: ExitCode) {
         self.0.store(code as u8, Ordering::Relaxed);
+    }
+
+    /// Takes back what was asked: what comes next is to go on.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// The error to end with, once somebody asked.

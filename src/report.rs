@@ -20,6 +20,8 @@ pub mod json;
 pub(crate) mod layout;
 mod ndjson;
 mod parquet;
+pub(crate) mod pretty;
+pub mod rows;
 pub(crate) mod table;
 
 /// Version of the shape of `json` output. Counts up when a field changes its meaning or goes.

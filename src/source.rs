@@ -7,10 +7,13 @@ mod decompress;
 mod local;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use decompress::Decompress;
+
+/// Bytes that are stepped over at once (256 KiB).
+const SKIPPED_BYTES: usize = 256 << 10;
 
 /// What cannot be listed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +88,13 @@ pub struct Listing {
     pub failed: Vec<(String, String)>,
 }
 
+impl Listing {
+    /// What all objects take in storage, in bytes; those whose size is not known count nothing.
+    pub fn stored_bytes(&self) -> u64 {
+        self.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size))
+    }
+}
+
 /// Lists the objects that the arguments name: files, folders (with everything below them), globs
 /// (`*`, `?`, `[…]`, `{a,b}`, and `**` for any folders), `-` for standard input.
 ///
@@ -117,6 +127,7 @@ pub fn list(arguments: &[String]) -> Result<Listing, SourceError> {
 pub struct Reader {
     object: String,
     stream: Decompress<Input>,
+    position: u64,
 }
 
 impl Reader {
@@ -128,7 +139,7 @@ impl Reader {
     pub fn open(object: &Object) -> Result<Self, SourceError> {
         let opened = Input::open(&object.location).and_then(Decompress::new);
         match opened {
-            Ok(stream) => Ok(Self { object: object.name.clone(), stream }),
+            Ok(stream) => Ok(Self { object: object.name.clone(), stream, position: 0 }),
             Err(error) => Err(unreadable(&object.name, error)),
         }
     }
@@ -142,9 +153,52 @@ impl Reader {
         loop {
             match self.stream.read(chunk) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read.map_err(|error| unreadable(&self.object, error)),
+                read => {
+                    let length = read.map_err(|error| unreadable(&self.object, error))?;
+                    self.position += length as u64;
+                    return Ok(length);
+                }
             }
         }
+    }
+
+    /// How many decompressed bytes lie before the next one.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The bytes at a place that is not before [`Reader::position`]; `None` where the object ends
+    /// before they do. A file that is not compressed is not read up to there.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Unreadable`].
+    pub fn read_at(&mut self, offset: u64, length: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        let mut left = offset.saturating_sub(self.position);
+        if left > 0 && self.stream.seek(offset).map_err(|error| unreadable(&self.object, error))? {
+            self.position = offset;
+            left = 0;
+        }
+        let mut chunk = vec![0; SKIPPED_BYTES];
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            match self.read(chunk.get_mut(..most).unwrap_or_default())? {
+                0 => return Ok(None),
+                length => left -= length as u64,
+            }
+        }
+        let mut bytes = Vec::new();
+        let mut left = length;
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            let length = self.read(chunk.get_mut(..most).unwrap_or_default())?;
+            if length == 0 {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            left -= length as u64;
+        }
+        Ok(Some(bytes))
     }
 
     /// Bytes of the object as stored that were read so far: what progress is measured in.
@@ -186,6 +240,15 @@ impl Read for Input {
         match self {
             Self::Stdin(stdin) => stdin.read(buffer),
             Self::File(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Seek for Input {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Stdin(_) => Err(io::ErrorKind::NotSeekable.into()),
+            Self::File(file) => file.seek(to),
         }
     }
 }

@@ -11,10 +11,12 @@ use crate::report::escape::Escaped;
 use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
+pub mod bench;
 pub mod generate;
 pub mod rules;
 pub mod values;
 
+pub use bench::{ShowArgs, ShowFormat, SqlArgs};
 pub use rules::{
     DocsArgs, ExplainArgs, ExplainFormat, ImportArgs, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs,
 };
@@ -56,6 +58,12 @@ pub enum Command {
     /// Show what the two identities of each workspace should do, did, and may do
     #[command(after_long_help = MATRIX_EXAMPLES)]
     Matrix(Box<MatrixArgs>),
+    /// Show the raw record behind an event, byte for byte, and what it became
+    #[command(after_long_help = SHOW_EXAMPLES)]
+    Show(Box<ShowArgs>),
+    /// Ask questions in SQL: one query, or a prompt
+    #[command(after_long_help = SQL_EXAMPLES)]
+    Sql(Box<SqlArgs>),
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
@@ -88,6 +96,26 @@ Examples:
       What each identity should do and did, and which of its roles it did not need
   airside matrix exports/ --inventory role-assignments.json --since 90d --output markdown=matrix.md
       For a review of access rights: roles that the logs do not tell of, over three months";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  airside show 3f2a9bc1 exports/
+      The first characters of an event_uid are enough, where they fit one event only
+  airside show 3f2a9bc1 exports/ --raw | jq .
+      The bytes as they lie in the file, for other programs
+  airside show 3f2a9bc1,77d0e5aa exports/ --format json
+      Several, with address, bytes, record and columns";
+
+const SQL_EXAMPLES: &str = "\
+Examples:
+  airside sql exports/
+      A prompt, on a terminal: \\? says what it knows
+  airside sql exports/ -c \"SELECT stream, count(*) FROM events GROUP BY stream\"
+      One question
+  airside sql exports/ -f question.sql --format csv > answer.csv
+      For a spreadsheet
+  airside sql exports/ -c \"SELECT * FROM adac\" --output parquet=adac.parquet
+      For other programs";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:

@@ -19,6 +19,11 @@ impl Cancel {
         self.0.store(code as u8, Ordering::Relaxed);
     }
 
+    /// Takes back what was asked: what comes next is to go on.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// The error to end with, once somebody asked.
     ///
     /// # Errors

@@ -1,10 +1,14 @@
 //! The command line: what each subcommand does with what the library gives.
 
+use std::error::Error as _;
+
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
+use crate::report::escape::Escaped;
 use crate::time::UtcMicros;
 
 pub mod args;
+mod bench;
 mod engine;
 pub mod events;
 #[cfg(feature = "lake")]
@@ -22,6 +26,8 @@ pub mod progress;
 pub mod report;
 pub mod rules;
 pub mod scan;
+pub mod show;
+pub mod sql;
 
 use args::{Cli, Command};
 use engine::{Request, Scan};
@@ -53,6 +59,8 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Matrix(args) => matrix::run(args, terminal, style, now),
         Command::Events(args) => events::run(args, terminal, now),
         Command::Report(args) => report::run(args, now),
+        Command::Show(args) => show::run(args, style, now),
+        Command::Sql(args) => sql::run(args, terminal, style, now),
         Command::Generate(args) => generate::run(args),
         #[cfg(feature = "lake")]
         Command::Ingest(args) => ingest::run(args, terminal, now),
@@ -65,6 +73,25 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
 /// The exit code where several hold; [`ExitCode::Ran`] where none does.
 pub fn strongest(codes: &[ExitCode]) -> ExitCode {
     PRECEDENCE.into_iter().find(|code| codes.contains(code)).unwrap_or(ExitCode::Ran)
+}
+
+/// An error as people read it: with its causes, and what to do. Nothing in it is left for a terminal
+/// to act on.
+pub fn error_lines(error: &RunError) -> Vec<String> {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    let mut lines = message.lines();
+    let mut shown = vec![format!("error: {}", Escaped(lines.next().unwrap_or_default()))];
+    shown.extend(lines.map(|line| format!("  {}", Escaped(line))));
+    if let RunError::Usage { hint: Some(hint), .. } = error {
+        shown.push(format!("hint: {}", Escaped(hint)));
+    }
+    shown
 }
 
 /// Whether an object could not be read, as an exit code.

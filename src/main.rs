@@ -1,12 +1,11 @@
 //! Parses the command line, runs it, and maps the outcome to an exit code.
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use airside::cli::args::Cli;
-use airside::error::{ExitCode as Code, RunError};
+use airside::error::ExitCode as Code;
 use airside::report::escape::Escaped;
 use airside::time::UtcMicros;
 use clap::Parser;
@@ -14,7 +13,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let code = match Cli::try_parse() {
         Ok(cli) => airside::cli::run(&cli, now()).unwrap_or_else(|error| {
-            print_error(&error);
+            airside::cli::error_lines(&error).iter().for_each(|line| to_stderr(line));
             error.exit_code()
         }),
         Err(answer) => print_answer(&answer),
@@ -39,23 +38,6 @@ fn print_answer(answer: &clap::Error) -> Code {
         to_stderr(&Escaped(line).to_string());
     }
     Code::Usage
-}
-
-/// Prints an error with its causes, and what to do.
-fn print_error(error: &RunError) {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    let mut lines = message.lines();
-    to_stderr(&format!("error: {}", Escaped(lines.next().unwrap_or_default())));
-    lines.for_each(|line| to_stderr(&format!("  {}", Escaped(line))));
-    if let RunError::Usage { hint: Some(hint), .. } = error {
-        to_stderr(&format!("hint: {}", Escaped(hint)));
-    }
 }
 
 /// Where standard error is closed there is nobody left to tell.

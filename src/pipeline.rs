@@ -17,6 +17,7 @@ mod observe;
 #[cfg(feature = "lake")]
 mod optimize;
 mod quarantine;
+pub mod record;
 mod settle;
 mod work;
 mod worker;

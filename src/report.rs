@@ -27,6 +27,8 @@ mod markdown;
 mod ndjson;
 mod ocsf;
 mod parquet;
+pub(crate) mod pretty;
+pub mod rows;
 mod sarif;
 mod stix;
 pub(crate) mod table;

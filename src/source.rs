@@ -10,7 +10,7 @@ mod decompress;
 mod local;
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use crate::cancel::Cancel;
@@ -22,6 +22,9 @@ use decompress::Decompress;
 
 /// How arguments begin that name blobs, in lower case.
 const BLOB_SCHEMES: [&str; 5] = ["az://", "abfs://", "abfss://", "https://", "http://"];
+
+/// Bytes that are stepped over at once (256 KiB).
+const SKIPPED_BYTES: usize = 256 << 10;
 
 /// What cannot be listed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +129,13 @@ pub struct Listing {
     pub failed: Vec<(String, String)>,
 }
 
+impl Listing {
+    /// What all objects take in storage, in bytes; those whose size is not known count nothing.
+    pub fn stored_bytes(&self) -> u64 {
+        self.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size))
+    }
+}
+
 /// Lists the objects that the arguments name: files, folders (with everything below them), globs
 /// (`*`, `?`, `[…]`, `{a,b}`, and `**` for any folders), `-` for standard input, blobs and folders of
 /// blobs (`az://ACCOUNT/CONTAINER/PATH`, `abfss://…`, the URL of a blob).
@@ -210,6 +220,7 @@ pub fn read_range(object: &Object, offset: u64, length: u64, cancel: &Cancel) ->
 pub struct Reader {
     object: String,
     stream: Decompress<Input>,
+    position: u64,
 }
 
 impl Reader {
@@ -238,7 +249,7 @@ impl Reader {
         // What begins in its middle is not looked at for compression.
         let begin = |input| if object.start == 0 { Decompress::new(input) } else { Ok(Decompress::plain(input)) };
         match input.and_then(begin) {
-            Ok(stream) => Ok(Self { object: object.name.clone(), stream }),
+            Ok(stream) => Ok(Self { object: object.name.clone(), stream, position: object.start }),
             Err(error) => Err(unreadable(&object.name, error)),
         }
     }
@@ -252,7 +263,11 @@ impl Reader {
         loop {
             match self.stream.read(chunk) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read.map_err(|error| unreadable(&self.object, error)),
+                read => {
+                    let length = read.map_err(|error| unreadable(&self.object, error))?;
+                    self.position += length as u64;
+                    return Ok(length);
+                }
             }
         }
     }
@@ -260,6 +275,45 @@ impl Reader {
     /// Whether what is given are the object's own bytes, not decompressed ones.
     pub fn is_plain(&self) -> bool {
         self.stream.is_plain()
+    }
+
+    /// How many decompressed bytes lie before the next one.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The bytes at a place that is not before [`Reader::position`]; `None` where the object ends
+    /// before they do. A file that is not compressed is not read up to there.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Unreadable`].
+    pub fn read_at(&mut self, offset: u64, length: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        let mut left = offset.saturating_sub(self.position);
+        if left > 0 && self.stream.seek(offset).map_err(|error| unreadable(&self.object, error))? {
+            self.position = offset;
+            left = 0;
+        }
+        let mut chunk = vec![0; SKIPPED_BYTES];
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            match self.read(chunk.get_mut(..most).unwrap_or_default())? {
+                0 => return Ok(None),
+                length => left -= length as u64,
+            }
+        }
+        let mut bytes = Vec::new();
+        let mut left = length;
+        while left > 0 {
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            let length = self.read(chunk.get_mut(..most).unwrap_or_default())?;
+            if length == 0 {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            left -= length as u64;
+        }
+        Ok(Some(bytes))
     }
 
     /// Bytes of the object as stored that were read so far: what progress is measured in.
@@ -296,9 +350,7 @@ impl Input {
     fn open(object: &Object, cancel: &Cancel) -> io::Result<Self> {
         match &object.location {
             #[cfg(feature = "azure")]
-            Location::Blob(blob) => {
-                Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin(blob, object.start, cancel))))
-            }
+            Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin(blob, object.start, cancel)))),
             location => Self::open_at(location, object.start, cancel),
         }
     }
@@ -328,6 +380,23 @@ impl Read for Input {
             Self::File(file) => file.read(buffer),
             #[cfg(feature = "azure")]
             Self::Blob(blob) => blob.read(buffer),
+        }
+    }
+}
+
+impl Seek for Input {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::Stdin(_) => Err(io::ErrorKind::NotSeekable.into()),
+            Self::File(file) => file.seek(to),
+            #[cfg(feature = "azure")]
+            Self::Blob(blob) => match to {
+                SeekFrom::Start(offset) => {
+                    blob.go_to(offset);
+                    Ok(offset)
+                }
+                _ => Err(io::ErrorKind::NotSeekable.into()),
+            },
         }
     }
 }

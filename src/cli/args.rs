@@ -11,6 +11,7 @@ use crate::report::escape::Escaped;
 use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
+pub mod bench;
 pub mod events;
 pub mod generate;
 #[cfg(feature = "lake")]
@@ -19,6 +20,7 @@ pub mod report;
 pub mod rules;
 pub mod values;
 
+pub use bench::{ShowArgs, ShowFormat, SqlArgs};
 pub use rules::{
     DocsArgs, ExplainArgs, ExplainFormat, ImportArgs, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs,
 };
@@ -66,6 +68,12 @@ pub enum Command {
     /// Write what was found, who did what and what was read as one HTML file to hand over
     #[command(after_long_help = REPORT_EXAMPLES)]
     Report(Box<report::ReportArgs>),
+    /// Show the raw record behind an event, byte for byte, and what it became
+    #[command(after_long_help = SHOW_EXAMPLES)]
+    Show(Box<ShowArgs>),
+    /// Ask questions in SQL: one query, or a prompt
+    #[command(after_long_help = SQL_EXAMPLES)]
+    Sql(Box<SqlArgs>),
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
@@ -120,6 +128,25 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   airside report exports/ -o report.html
   airside report exports/ --since 30d --min-severity medium --title \"Contoso, May 2026\" -o may.html";
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  airside show 3f2a9bc1 exports/
+      The first characters of an event_uid are enough, where they fit one event only
+  airside show 3f2a9bc1 exports/ --raw | jq .
+      The bytes as they lie in the file, for other programs
+  airside show 3f2a9bc1,77d0e5aa exports/ --format json
+      Several, with address, bytes, record and columns";
+
+const SQL_EXAMPLES: &str = "\
+Examples:
+  airside sql exports/
+      A prompt, on a terminal: \\? says what it knows
+  airside sql exports/ -c \"SELECT stream, count(*) FROM events GROUP BY stream\"
+      One question
+  airside sql exports/ -f question.sql --format csv > answer.csv
+      For a spreadsheet
+  airside sql exports/ -c \"SELECT * FROM adac\" --output parquet=adac.parquet
+      For other programs";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::AbortHandle;
 
 use super::args::{ProgressChoice, ReadOptions, RuleSelection};
 use super::inventory;
@@ -22,7 +23,7 @@ use crate::lake::Streams;
 #[cfg(feature = "lake")]
 use crate::lake::table::is_lake;
 use crate::matrix::Matrix;
-use crate::pipeline::{self, Analysis, Baseline, Cancel, Quarantine, Quarantined, Questions, Watch};
+use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
 use crate::report::activity::Activity;
 use crate::report::escape::Escaped;
@@ -127,8 +128,8 @@ pub(super) fn execute(
     progress: ProgressChoice,
     outputs: &mut Outputs,
 ) -> Result<Scan, RunError> {
-    let threads = request.read.threads.map_or_else(available_threads, NonZeroUsize::get);
-    let runtime = runtime(threads)?;
+    let machine = Machine::of(&request.read);
+    let runtime = runtime(machine.threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let config = config(request.read.config.as_deref())?;
@@ -147,9 +148,7 @@ pub(super) fn execute(
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
     let experimental = experimental.collect();
     let asked_for = rules.iter().map(|rule| (*rule).clone()).collect();
-    let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
-    let progress = Progress::new(progress, total_bytes);
-    let machine = Machine { threads, memory_bytes: memory_limit(&request.read) };
+    let progress = Progress::new(progress, listing.stored_bytes());
     let ran = run(request, listing, (rules, exceptions, lists), &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
     let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = ran?;
@@ -158,9 +157,18 @@ pub(super) fn execute(
 }
 
 /// How much of the machine to use.
-struct Machine {
-    threads: usize,
-    memory_bytes: usize,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Machine {
+    pub(super) threads: usize,
+    pub(super) memory_bytes: usize,
+}
+
+impl Machine {
+    /// What was asked for, else all threads and half of the memory.
+    pub(super) fn of(read: &ReadOptions) -> Self {
+        let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
+        Self { threads, memory_bytes: memory_limit(read) }
+    }
 }
 
 /// What the user lists besides inventory.
@@ -176,25 +184,7 @@ fn run(
     runtime: &Runtime,
     (machine, progress, cancel, outputs): (&Machine, &Progress, &Cancel, &mut Outputs),
 ) -> Result<Analysis, RunError> {
-    let options = pipeline::ReadOptions {
-        since: request.read.since,
-        until: request.read.until,
-        memory_limit_bytes: machine.memory_bytes,
-        threads: machine.threads,
-        block_bytes: pipeline::BLOCK_BYTES.min(machine.memory_bytes / BLOCKS_IN_MEMORY),
-        ..pipeline::ReadOptions::default()
-    };
-    let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
-    #[cfg(feature = "lake")]
-    let loaded = match lake_of(&request.read)? {
-        Some(name) => {
-            let lake = super::lake::open(name, runtime)?;
-            pipeline::open_lake(&lake, (request.read.since, request.read.until), runtime, machine.threads)?
-        }
-        None => pipeline::read(listing, &options, &mut quarantine, progress, cancel)?,
-    };
-    #[cfg(not(feature = "lake"))]
-    let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
+    let loaded = load(&request.read, listing, outputs, (machine, progress, cancel))?;
     let questions = Questions {
         lists: vec![("allowed_ip", lists.allowed_ip)],
         baseline: lists.baseline,
@@ -213,6 +203,31 @@ fn run(
         Streams::Lake(_) => None,
     };
     of_one_thread.as_ref().unwrap_or(runtime).block_on(pipeline::analyse(loaded, questions, progress, cancel))
+}
+
+/// Reads what was listed; rejected records go to the quarantine file, where there is one.
+pub(super) fn load(
+    read: &ReadOptions,
+    listing: Listing,
+    outputs: &mut Outputs,
+    (machine, progress, cancel): (&Machine, &Progress, &Cancel),
+) -> Result<Loaded, RunError> {
+    #[cfg(feature = "lake")]
+    if let Some(name) = lake_of(read)? {
+        let runtime = runtime_of_one_thread()?;
+        let lake = super::lake::open(name, &runtime)?;
+        return pipeline::open_lake(&lake, (read.since, read.until), &runtime, machine.threads);
+    }
+    let options = pipeline::ReadOptions {
+        since: read.since,
+        until: read.until,
+        memory_limit_bytes: machine.memory_bytes,
+        threads: machine.threads,
+        block_bytes: pipeline::BLOCK_BYTES.min(machine.memory_bytes / BLOCKS_IN_MEMORY),
+        ..pipeline::ReadOptions::default()
+    };
+    let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
+    pipeline::read(listing, &options, &mut quarantine, progress, cancel)
 }
 
 /// A runtime for rules over files, which go one by one: every thread more would keep memory of its
@@ -292,14 +307,17 @@ fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
 }
 
 /// Asks the run to end when a signal says so. A second signal ends it at once.
-pub(super) fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<(), RunError> {
+///
+/// Nobody watches any more once the tasks are aborted.
+pub(super) fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<Vec<AbortHandle>, RunError> {
     let _context = runtime.enter();
+    let mut watching = Vec::new();
     for (kind, code) in
         [(SignalKind::interrupt(), ExitCode::Interrupted), (SignalKind::terminate(), ExitCode::Terminated)]
     {
         let mut signals = signal(kind).map_err(|error| RunError::internal("cannot listen for signals", error))?;
         let cancel = Arc::clone(cancel);
-        runtime.spawn(async move {
+        let task = runtime.spawn(async move {
             let mut asked = false;
             while signals.recv().await.is_some() {
                 if asked {
@@ -309,8 +327,9 @@ pub(super) fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<(
                 cancel.cancel(code);
             }
         });
+        watching.push(task.abort_handle());
     }
-    Ok(())
+    Ok(watching)
 }
 
 #[expect(clippy::exit, reason = "asked twice to end: what is under way is given up, temporary files stay")]

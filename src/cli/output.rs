@@ -1,9 +1,11 @@
 //! Where output goes: standard output, and files that appear whole or not at all.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use tempfile::NamedTempFile;
 
@@ -337,19 +339,40 @@ fn refuse_shared<'a>(paths: impl Iterator<Item = &'a PathBuf>, read: &ReadArgs) 
 #[derive(Debug)]
 pub struct QuietPipe<W> {
     out: W,
-    is_closed: bool,
+    gone: Gone,
+}
+
+/// Whether the reader of a [`QuietPipe`] has gone: what would be written only for it need not be made.
+#[derive(Debug, Clone, Default)]
+pub struct Gone(Rc<Cell<bool>>);
+
+impl Gone {
+    /// Whether it has.
+    pub fn is_true(&self) -> bool {
+        self.0.get()
+    }
 }
 
 impl<W: Write> QuietPipe<W> {
     /// Wraps a writer.
     pub fn new(out: W) -> Self {
-        Self { out, is_closed: false }
+        Self { out, gone: Gone::default() }
+    }
+
+    /// What tells, later too, whether the reader has gone.
+    pub fn gone(&self) -> Gone {
+        self.gone.clone()
+    }
+
+    /// The writer that was wrapped.
+    pub fn into_inner(self) -> W {
+        self.out
     }
 
     fn quieten<T>(&mut self, result: io::Result<T>, otherwise: T) -> io::Result<T> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.is_closed = true;
+                self.gone.0.set(true);
                 Ok(otherwise)
             }
             other => other,
@@ -359,7 +382,7 @@ impl<W: Write> QuietPipe<W> {
 
 impl<W: Write> Write for QuietPipe<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_closed {
+        if self.gone.is_true() {
             return Ok(bytes.len());
         }
         let written = self.out.write(bytes);
@@ -367,7 +390,7 @@ impl<W: Write> Write for QuietPipe<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.is_closed {
+        if self.gone.is_true() {
             return Ok(());
         }
         let flushed = self.out.flush();

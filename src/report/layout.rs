@@ -115,6 +115,24 @@ pub(crate) fn padded(text: &str, columns: usize) -> String {
     format!("{text}{:fill$}", "")
 }
 
+/// Text in at most `columns` columns: a longer one ends with `…`. `text` must be escaped already.
+pub(crate) fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    let mut width = 1;
+    for character in text.chars() {
+        width += character.width().unwrap_or(0);
+        if width > columns {
+            break;
+        }
+        shown.push(character);
+    }
+    shown.push('…');
+    shown
+}
+
 /// A count with a comma every three digits.
 pub(crate) fn number(count: u64) -> String {
     let digits = count.to_string();
@@ -172,6 +190,15 @@ mod tests {
             ("a  b", 10, vec!["a  b"]),
         ] {
             assert_eq!(wrap(text, columns), lines, "{text:?} at {columns}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_too_long_ends_with_dots() {
+        for (text, columns, shown) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("名前名前", 5, "名前…"), ("名前", 3, "名…"), ("", 0, "")]
+        {
+            assert_eq!(cut(text, columns), shown, "{text:?} at {columns}");
         }
     }
 

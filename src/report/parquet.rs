@@ -29,13 +29,9 @@ const BATCH_FINDINGS: usize = 4096;
 const CREATED_BY: &str = concat!("airside ", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), ReportError> {
-    let properties = WriterProperties::builder()
-        .set_created_by(CREATED_BY.to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .build();
     let schema = batch(&[]).map_err(columns_error)?.schema();
     // The writer asks for `Send`, which `out` is not; what is buffered is compressed.
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(parquet_error)?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties())).map_err(parquet_error)?;
     for findings in report.findings.chunks(BATCH_FINDINGS) {
         writer.write(&batch(findings).map_err(columns_error)?).map_err(parquet_error)?;
     }
@@ -43,11 +39,19 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<(), Repo
     out.write_all(&bytes).map_err(ReportError::write)
 }
 
-fn columns_error(source: ArrowError) -> ReportError {
+/// How every file of ours is written.
+pub(super) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_created_by(CREATED_BY.to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build()
+}
+
+pub(super) fn columns_error(source: ArrowError) -> ReportError {
     ReportError::Columns { source }
 }
 
-fn parquet_error(source: ParquetError) -> ReportError {
+pub(super) fn parquet_error(source: ParquetError) -> ReportError {
     ReportError::Parquet { source }
 }
 

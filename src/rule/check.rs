@@ -163,7 +163,7 @@ fn is_query(statement: &Statement) -> bool {
 }
 
 /// Names of tables in the statement that no session has.
-fn unknown_tables(state: &datafusion::execution::SessionState, statement: &Statement) -> Vec<String> {
+pub(crate) fn unknown_tables(state: &datafusion::execution::SessionState, statement: &Statement) -> Vec<String> {
     let known = tables::names();
     let named = state.resolve_table_references(statement).unwrap_or_default();
     named.iter().map(ToString::to_string).filter(|table| !known.contains(&table.as_str())).collect()
@@ -287,7 +287,7 @@ fn check_type(column: &str, data_type: &DataType, problems: &mut Problems<'_>) {
 }
 
 /// The place that an error names: the planner's, or the parser's in its message.
-fn place_of_error(error: &DataFusionError) -> Option<(usize, usize)> {
+pub(crate) fn place_of_error(error: &DataFusionError) -> Option<(usize, usize)> {
     if let Some(start) = error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|span| span.start) {
         return Some((usize::try_from(start.line).ok()?, usize::try_from(start.column).ok()?));
     }
@@ -299,7 +299,7 @@ fn place_of_error(error: &DataFusionError) -> Option<(usize, usize)> {
 }
 
 /// What the parser said, without its own name and without the place, which stands in front.
-fn parser_message(message: &str) -> String {
+pub(crate) fn parser_message(message: &str) -> String {
     let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
     message.rsplit_once(" at Line: ").map_or(message, |(message, _)| message).to_owned()
 }

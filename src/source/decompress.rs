@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 /// Stored bytes that are read at once (256 KiB).
 const BUFFER_BYTES: usize = 256 << 10;
@@ -168,6 +168,23 @@ impl<R: Read> Decompress<R> {
             Codec::Plain(counted) => counted.bytes,
             Codec::Gzip(decoder) => decoder.get_ref().get_ref().bytes,
             Codec::Zstd(decoder) => decoder.get_ref().get_ref().bytes,
+        }
+    }
+}
+
+impl<R: Read + Seek> Decompress<R> {
+    /// Goes on at this position of a stream that is not compressed; whether it is one.
+    pub(super) fn seek(&mut self, position: u64) -> io::Result<bool> {
+        let Codec::Plain(counted) = &mut self.codec else { return Ok(false) };
+        let (magic, input) = counted.inner.get_mut();
+        match input.seek(SeekFrom::Start(position)) {
+            // A pipe can only be read up to there.
+            Err(error) if error.kind() == io::ErrorKind::NotSeekable => Ok(false),
+            Err(error) => Err(error),
+            Ok(_) => {
+                magic.seek(SeekFrom::End(0))?;
+                Ok(true)
+            }
         }
     }
 }

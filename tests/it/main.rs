@@ -38,8 +38,11 @@ mod rule_library;
 mod rules_cli;
 #[cfg(feature = "sigma")]
 mod rules_import;
+mod show;
 #[cfg(feature = "sigma")]
 mod sigma_meaning;
+mod sql;
+mod sql_prompt;
 mod support;
 mod tenant;
 mod uid;

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::args::MatrixFormat;
 use crate::event::vocabulary::{LogSource, Word as _};
+use crate::report::rows::RowFormat;
 use crate::report::{DIRECTIONS, OutputFormat, SEVERITIES, direction_word, profile_word, severity_word};
 use crate::rule::{Direction, Profile, Severity};
 
@@ -44,6 +45,9 @@ pub struct OutputTarget<F = OutputFormat> {
 
 /// A format of the matrix and the file to write it to.
 pub type MatrixTarget = OutputTarget<MatrixFormat>;
+
+/// A format of rows and the file to write it to.
+pub type RowTarget = OutputTarget<RowFormat>;
 
 /// Reads a size in bytes: a whole number and a unit, `512MiB`, `2G`, `800 MB`.
 ///
@@ -109,6 +113,16 @@ pub fn matrix_target(text: &str) -> Result<MatrixTarget, String> {
     target(text, &MatrixFormat::WORDS, |word| MatrixFormat::from_str(word, false).ok())
 }
 
+/// Reads `FORMAT=FILE` of the rows of a query.
+///
+/// # Errors
+///
+/// As [`output_target`].
+pub fn row_target(text: &str) -> Result<RowTarget, String> {
+    let words: Vec<&str> = RowFormat::ALL.iter().map(|format| format.as_str()).collect();
+    target(text, &words, RowFormat::from_word)
+}
+
 pub(super) fn target<F>(
     text: &str,
     words: &[&str],
@@ -158,6 +172,12 @@ pub(super) fn source_parser() -> impl TypedValueParser<Value = LogSource> {
 pub(super) fn format_parser() -> impl TypedValueParser<Value = OutputFormat> {
     let words = OutputFormat::ALL.iter().map(|format| format.as_str());
     PossibleValuesParser::new(words).try_map(|word| OutputFormat::from_word(&word).ok_or("no such format"))
+}
+
+/// Parser of formats of rows, which names them all in its errors.
+pub(super) fn row_format_parser() -> impl TypedValueParser<Value = RowFormat> {
+    let words = RowFormat::ALL.iter().map(|format| format.as_str());
+    PossibleValuesParser::new(words).try_map(|word| RowFormat::from_word(&word).ok_or("no such format"))
 }
 
 #[cfg(test)]

@@ -112,6 +112,14 @@ impl BlobInput {
         input
     }
 
+    /// Goes on at another offset; what is on its way is given up.
+    pub(in crate::source) fn go_to(&mut self, offset: u64) {
+        self.ahead.clear();
+        self.range.clear();
+        (self.given, self.next, self.restarts) = (0, offset, 0);
+        self.ask();
+    }
+
     /// Asks for ranges, as many as may be on their way.
     fn ask(&mut self) {
         let (end, network) = (self.pinned.version().length, self.pinned.container().network);

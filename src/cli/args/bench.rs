@@ -1,0 +1,69 @@
+//! Flags of the commands that analysts ask questions with.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::ReadArgs;
+use super::values::{self, RowTarget};
+use crate::report::rows::RowFormat;
+
+/// Rows of a table that a terminal shows unless told otherwise.
+const MAX_ROWS: usize = 100;
+
+/// Flags of `sql`.
+#[derive(Debug, Clone, Args)]
+pub struct SqlArgs {
+    /// Flags of all that read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// Ask this query; without it and --file, one is read from standard input, or a terminal gets a prompt
+    #[arg(short = 'c', long, value_name = "SQL")]
+    pub command: Option<String>,
+
+    /// Ask the query in this file
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "command")]
+    pub file: Option<PathBuf>,
+
+    /// Format of standard output; `table` on a terminal, `ndjson` otherwise, unless given
+    #[arg(long, value_name = "FORMAT", value_parser = values::row_format_parser())]
+    pub format: Option<RowFormat>,
+
+    /// Write to a file as well, such as csv=rows.csv; repeatable
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = values::row_target)]
+    pub output: Vec<RowTarget>,
+
+    /// Most rows of a table that a terminal shows; 0 for all
+    #[arg(long, value_name = "N", default_value_t = MAX_ROWS)]
+    pub max_rows: usize,
+}
+
+/// Flags of `show`.
+#[derive(Debug, Clone, Args)]
+pub struct ShowArgs {
+    /// Uids of events, or their first characters; several with commas between them
+    #[arg(value_name = "EVENT_UID")]
+    pub uids: String,
+
+    /// Flags of all that read.
+    #[command(flatten)]
+    pub read: ReadArgs,
+
+    /// Write the bytes of the record to standard output, and nothing else
+    #[arg(long, conflicts_with = "format")]
+    pub raw: bool,
+
+    /// Format of standard output
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table)]
+    pub format: ShowFormat,
+}
+
+/// Formats of an event with its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+}

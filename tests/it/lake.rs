@@ -373,3 +373,24 @@ fn writers_that_are_killed_at_any_instant_and_resumed_lose_nothing_and_double_no
     println!("{between} of {runs} kills landed between the first data file and the last commit");
     assert!(between >= wanted, "{between} of {runs}, at least {wanted}");
 }
+
+#[test]
+fn queries_and_raw_records_are_had_from_a_lake() {
+    let (_folder, lake) = whole();
+    let query = "SELECT event_uid, object, \"offset\", length FROM adac WHERE source = 'storage' ORDER BY time, event_uid LIMIT 3";
+
+    let asked = airside(&["sql", path(&lake), "-c", query, "--format", "ndjson"]);
+
+    assert_eq!(code(&asked), 0, "{}", stderr(&asked));
+    let rows: Vec<Value> = stdout(&asked).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        let shown = airside(&["show", row["event_uid"].as_str().unwrap(), path(&lake), "--raw"]);
+        let bytes = fs::read(row["object"].as_str().unwrap()).unwrap();
+        let start = usize::try_from(row["offset"].as_u64().unwrap()).unwrap();
+        let length = usize::try_from(row["length"].as_u64().unwrap()).unwrap();
+
+        assert_eq!(code(&shown), 0, "{}", stderr(&shown));
+        assert_eq!(shown.stdout, bytes[start..start + length]);
+    }
+}

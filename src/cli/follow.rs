@@ -149,17 +149,16 @@ impl Shown {
 }
 
 fn print(news: &[News], scan: &Scan, format: OutputFormat, style: Style) -> Result<(), RunError> {
-    to_stdout(|out| match format {
-        OutputFormat::Ndjson => news.iter().try_for_each(|news| {
-            let line = json::text(news)?;
-            writeln!(out, "{line}").map_err(ReportError::write)
-        }),
-        _ => {
-            let findings: Vec<Finding> = news.iter().map(|news| news.finding.clone()).collect();
-            let (coverage, rules) = (&scan.coverage, scan.rules.as_slice());
-            let report = Report { findings: &findings, coverage, rules, hidden_by_severity: 0 };
-            report::write(format, &report, out, style)
+    to_stdout(|out| {
+        if format == OutputFormat::Ndjson {
+            return news.iter().try_for_each(|news| {
+                let line = json::text(news)?;
+                writeln!(out, "{line}").map_err(ReportError::write)
+            });
         }
+        let findings: Vec<Finding> = news.iter().map(|news| news.finding.clone()).collect();
+        let (coverage, rules) = (&scan.coverage, scan.rules.as_slice());
+        report::write(format, &Report { findings: &findings, coverage, rules, hidden_by_severity: 0 }, out, style)
     })
 }
 

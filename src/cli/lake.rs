@@ -40,9 +40,8 @@ pub fn run(command: &LakeCommand, now: UtcMicros) -> Result<ExitCode, RunError> 
         LakeCommand::Vacuum(args) => {
             let deleted = runtime.block_on(lake.vacuum(args.keep_days, args.dry_run)).map_err(of_lake)?;
             let verb = if args.dry_run { "would be deleted" } else { "deleted" };
-            let mut text: String = deleted.iter().map(|path| format!("{}\n", Escaped(path))).collect();
-            text += &format!("{} {verb}\n", counted(deleted.len() as u64, "file"));
-            text
+            let paths = deleted.iter().map(|path| Escaped(path).to_string());
+            lines(paths.chain([format!("{} {verb}", counted(deleted.len() as u64, "file"))]))
         }
         LakeCommand::History(args) => history(&runtime.block_on(lake.history(args.limit)).map_err(of_lake)?),
         LakeCommand::Verify(_) => {
@@ -83,9 +82,12 @@ fn history(commits: &[Commit]) -> String {
 }
 
 fn report(verified: &Verified) -> String {
-    let mut text: String = verified.problems.iter().map(|problem| format!("problem: {}\n", Escaped(problem))).collect();
-    let Verified { files, events, objects, problem_count, .. } = verified;
-    text += &format!("{files} files, {events} events, {objects} objects in the ledger: ");
-    text += &if *problem_count == 0 { "all agree\n".to_owned() } else { format!("{problem_count} problems\n") };
-    text
+    let Verified { files, events, objects, problem_count, problems } = verified;
+    let verdict = if *problem_count == 0 { "all agree".to_owned() } else { counted(*problem_count, "problem") };
+    let last = format!("{files} files, {events} events, {objects} objects in the ledger: {verdict}");
+    lines(problems.iter().map(|problem| format!("problem: {}", Escaped(problem))).chain([last]))
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }

@@ -235,6 +235,7 @@ pub struct LakeFiles {
 #[cfg(feature = "lake")]
 impl LakeFiles {
     /// Those of one stream.
+    #[must_use]
     pub fn of(&self, stream: Stream) -> Self {
         let mut files = vec![Vec::new(); self.files.len()];
         if let (Some(to), Some(from)) = (files.get_mut(stream as usize), self.files.get(stream as usize)) {

@@ -323,7 +323,7 @@ impl Lake {
     fn check_schema(&self) -> Result<(), LakeError> {
         let snapshot = self.table.snapshot().map_err(|error| delta(&self.location, "read", error))?;
         let not_ours = |detail: String| LakeError::NotOurs { location: self.location.to_string(), detail };
-        if snapshot.metadata().partition_columns() != &[STREAM.to_owned(), EVENT_DATE.to_owned()] {
+        if *snapshot.metadata().partition_columns() != [STREAM.to_owned(), EVENT_DATE.to_owned()] {
             return Err(not_ours("it is not partitioned by stream and event_date".to_owned()));
         }
         let schema = snapshot.schema();

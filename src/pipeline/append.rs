@@ -23,7 +23,7 @@ use super::{Cancel, ReadOptions, Watch};
 use crate::coverage::{Coverage, FailedObject};
 use crate::error::RunError;
 use crate::identity::Classifier;
-use crate::lake::table::{Change, Lake, LakeError, Ledger, News, Totals};
+use crate::lake::table::{Change, Lake, LakeError, Ledger, News, Pending, Totals};
 use crate::source::{Listing, Object};
 
 use plan::Plan;
@@ -140,39 +140,19 @@ fn round(
         kept.map_err(|error| RunError::internal("cannot keep the events", error))?;
     }
     watch.stage("classify");
-    let before = Classifier::build(ledger.inventory.clone(), &ledger.evidence);
     let (loaded, inventory) = settle::settle(ingested, (options.read.threads, Purpose::Lake), &mut of_round, cancel)?;
-    let mut pending = ledger.pending.clone();
-    if ledger.totals.events > 0 {
-        match loaded.classifier.changes_since(&before) {
-            None => pending.all = true,
-            Some(keys) => pending.keys.extend(keys),
-        }
-    }
+    let pending = pending(ledger, &loaded.classifier);
 
     watch.stage("write");
     let memory_bytes = options.read.memory_limit_bytes;
     let written = write::streams(lake, &loaded.streams, &earlier, (runtime, memory_bytes, options.read.threads));
     let written = written?;
-    let events = loaded.coverage.sources.values().map(|source| source.events).sum::<u64>();
-    let new_events = events.saturating_sub(earlier.events());
-    let mut coverage = read;
-    coverage.sources = BTreeMap::new();
-    coverage.records.duplicates = coverage.records.events.saturating_sub(new_events);
-    coverage.records.events = new_events;
-    coverage.conflicting_duplicates = loaded.coverage.conflicting_duplicates;
-    let totals = Totals {
-        bytes: ledger.totals.bytes + coverage.bytes,
-        records: ledger.totals.records + coverage.records.read,
-        events: ledger.totals.events + new_events,
-        duplicates: ledger.totals.duplicates + coverage.records.duplicates,
-        skipped: ledger.totals.skipped + coverage.records.skipped,
-        rejected: ledger.totals.rejected + coverage.records.rejected,
-    };
+    let coverage = of_this_round(read, &loaded.coverage, earlier.events());
+    let totals = with(ledger.totals, &coverage);
     let summary = BTreeMap::from([
         ("airsideObjects".to_owned(), json!(places.len())),
         ("airsideBytes".to_owned(), json!(coverage.bytes)),
-        ("airsideEvents".to_owned(), json!(new_events)),
+        ("airsideEvents".to_owned(), json!(coverage.records.events)),
         ("airsideAmended".to_owned(), json!(written.amended)),
     ]);
     let news = News { objects: plan::entries(objects, places), evidence, inventory, pending, totals };
@@ -194,6 +174,41 @@ fn round(
             .map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
     }
     Ok(is_committed)
+}
+
+/// What is to be classified again, now that principals are known as this classifier knows them.
+fn pending(ledger: &Ledger, classifier: &Classifier) -> Pending {
+    let mut pending = ledger.pending.clone();
+    if ledger.totals.events > 0 {
+        let before = Classifier::build(ledger.inventory.clone(), &ledger.evidence);
+        match classifier.changes_since(&before) {
+            None => pending.all = true,
+            Some(keys) => pending.keys.extend(keys),
+        }
+    }
+    pending
+}
+
+/// The counts of what was read, where so many of all events that came of it were in the lake before.
+fn of_this_round(read: Coverage, all: &Coverage, earlier: u64) -> Coverage {
+    let events = all.sources.values().map(|source| source.events).sum::<u64>().saturating_sub(earlier);
+    let mut coverage = Coverage { sources: BTreeMap::new(), ..read };
+    coverage.records.duplicates = coverage.records.events.saturating_sub(events);
+    coverage.records.events = events;
+    coverage.conflicting_duplicates = all.conflicting_duplicates;
+    coverage
+}
+
+/// The counts of a lake with those of a round.
+fn with(totals: Totals, round: &Coverage) -> Totals {
+    Totals {
+        bytes: totals.bytes + round.bytes,
+        records: totals.records + round.records.read,
+        events: totals.events + round.records.events,
+        duplicates: totals.duplicates + round.records.duplicates,
+        skipped: totals.skipped + round.records.skipped,
+        rejected: totals.rejected + round.records.rejected,
+    }
 }
 
 /// What an error of a lake is for the run.

@@ -323,6 +323,11 @@ fn start(lake: &Path, bytes: &str) -> Child {
         .unwrap()
 }
 
+/// A line of the test's log.
+fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
 /// A generator of numbers that look random: the instants of kills differ, and can be had again.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -358,7 +363,7 @@ fn writers_that_are_killed_at_any_instant_and_resumed_lose_nothing_and_double_no
         });
         let is_between = has_files && objects < 177;
         between += usize::from(is_between);
-        println!("run {run}: {writers} writers, {objects} of 177 objects committed, between: {is_between}");
+        say(&format!("run {run}: {writers} writers, {objects} of 177 objects committed, between: {is_between}"));
 
         let mut children: Vec<Child> = (0..writers).map(|_| start(&lake, "40KB")).collect();
         for child in &mut children {
@@ -370,7 +375,7 @@ fn writers_that_are_killed_at_any_instant_and_resumed_lose_nothing_and_double_no
         fs::remove_dir_all(&lake).unwrap();
     }
     let wanted = KILLS_BETWEEN * runs / KILLED_RUNS;
-    println!("{between} of {runs} kills landed between the first data file and the last commit");
+    say(&format!("{between} of {runs} kills landed between the first data file and the last commit"));
     assert!(between >= wanted, "{between} of {runs}, at least {wanted}");
 }
 

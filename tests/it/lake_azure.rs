@@ -110,7 +110,7 @@ fn following_prints_each_finding_as_it_appears_and_once() {
         .spawn()
         .unwrap();
     let found = lines_of(child.stdout.take().unwrap());
-    let first: Value = serde_json::from_str(&found.recv_timeout(Duration::from_secs(60)).unwrap()).unwrap();
+    let first: Value = serde_json::from_str(&found.recv_timeout(Duration::from_mins(1)).unwrap()).unwrap();
     assert!(first["rule_id"].is_string(), "{first}");
 
     // Time for the rest of the first look, and for some that find nothing new.
@@ -120,7 +120,7 @@ fn following_prints_each_finding_as_it_appears_and_once() {
     }
     let before = fingerprints.len();
     tenant_part(&container, "insights-logs-auditevent");
-    let next: Value = serde_json::from_str(&found.recv_timeout(Duration::from_secs(60)).unwrap()).unwrap();
+    let next: Value = serde_json::from_str(&found.recv_timeout(Duration::from_mins(1)).unwrap()).unwrap();
     fingerprints.push(next["fingerprint"].clone());
     while let Ok(line) = found.recv_timeout(Duration::from_secs(6)) {
         fingerprints.push(serde_json::from_str::<Value>(&line).unwrap()["fingerprint"].clone());

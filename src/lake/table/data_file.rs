@@ -233,21 +233,15 @@ impl Statistics {
                 }
                 continue;
             }
-            let text = cast(column, &DataType::Utf8)?;
-            let text: &StringArray = text.as_string();
-            let (Some(first), Some(last)) = (min_string(text), max_string(text)) else { continue };
-            match self.texts.get_mut(name) {
-                None => {
-                    self.texts.insert(name, (first.to_owned(), last.to_owned()));
-                }
-                Some((least, most)) => {
-                    if first < least.as_str() {
-                        first.clone_into(least);
-                    }
-                    if last > most.as_str() {
-                        last.clone_into(most);
-                    }
-                }
+            let column = cast(column, &DataType::Utf8)?;
+            let values: &StringArray = column.as_string();
+            let (Some(low), Some(high)) = (min_string(values), max_string(values)) else { continue };
+            let (lowest, highest) = self.texts.entry(name).or_insert_with(|| (low.to_owned(), high.to_owned()));
+            if low < lowest.as_str() {
+                low.clone_into(lowest);
+            }
+            if high > highest.as_str() {
+                high.clone_into(highest);
             }
         }
         Ok(())

@@ -103,10 +103,10 @@ async fn concerns(lake: &Lake, file: &DataFile, pending: &Pending) -> Result<boo
 /// The rows of a batch that stay as they are, and those that are other ones now.
 fn reclassify(batch: &RecordBatch, classifier: &Classifier) -> Result<(RecordBatch, RecordBatch), RunError> {
     let before = undo::unclassified(batch).map_err(broken)?;
-    let classified = classifier.classify(&before).map_err(broken)?;
-    let classified = undo::with_classified(&before, &classified).map_err(broken)?;
-    let differs = BooleanArray::from(undo::differs(&classified, batch).map_err(broken)?);
+    let after = classifier.classify(&before).map_err(broken)?;
+    let after = undo::with_classified(&before, &after).map_err(broken)?;
+    let differs = BooleanArray::from(undo::differs(&after, batch).map_err(broken)?);
     let stays = filter_record_batch(batch, &not(&differs).map_err(broken)?).map_err(broken)?;
-    let changed = filter_record_batch(&classified, &differs).map_err(broken)?;
+    let changed = filter_record_batch(&after, &differs).map_err(broken)?;
     Ok((stays, changed))
 }

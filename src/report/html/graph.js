@@ -15,7 +15,15 @@ function graph(place) {
     hidden ? ` ${counted(hidden, "further connection")} of the busiest left out.` : ""));
   const holder = el("div", { class: "scroll chart", tabindex: "0", role: "region", "aria-label": "Graph of identities and resources" });
   place.append(holder);
-  drawGraph(holder, left, right, kept);
+  const draw = () => {
+    const isNarrow = String(holder.clientWidth < 700);
+    if (holder.dataset.narrow === isNarrow) return;
+    holder.dataset.narrow = isNarrow;
+    holder.replaceChildren();
+    drawGraph(holder, left, right, kept);
+  };
+  new ResizeObserver(draw).observe(holder);
+  draw();
   place.append(graphTable(links));
 }
 

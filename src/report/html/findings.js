@@ -136,10 +136,10 @@ function openUp(details, finding) {
     fact("Fingerprint", id(said(raw.fingerprint))));
   const evidence = raw.evidence.map(([uid, time, operation, object, offset, length]) => el("tr", {},
     el("td", { class: "when-cell" }, second(time)), el("td", { class: "wide" }, said(operation)),
-    el("td", { class: "wide" }, el("code", {}, said(object)), ` at byte ${number(offset)}, ${counted(length, "byte")}`), el("td", {}, el("code", { class: "uid" }, said(uid)))));
+    el("td", { class: "wide" }, el("code", {}, said(object)), ` at byte ${number(offset)}, ${counted(length, "byte")}; event `, el("code", {}, said(uid)))));
   const rest = raw.events - raw.evidence.length;
   details.append(el("div", { class: "body" }, facts,
-    el("div", {}, table(rest > 0 ? `Evidence: the first ${raw.evidence.length} of ${counted(raw.events, "event")}` : "Evidence", ["Time (UTC)", "Operation", "Where it was read", "Event"], evidence)),
+    el("div", {}, table(rest > 0 ? `Evidence: the first ${raw.evidence.length} of ${counted(raw.events, "event")}` : "Evidence", ["Time (UTC)", "Operation", "Where it was read"], evidence)),
     proseOf(finding)));
 }
 

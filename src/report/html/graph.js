@@ -15,7 +15,15 @@ function graph(place) {
     hidden ? ` ${counted(hidden, "further connection")} of the busiest left out.` : ""));
   const holder = el("div", { class: "scroll chart", tabindex: "0", role: "region", "aria-label": "Graph of identities and resources" });
   place.append(holder);
-  drawGraph(holder, left, right, kept);
+  const draw = () => {
+    const isNarrow = String(holder.clientWidth < 700);
+    if (holder.dataset.narrow === isNarrow) return;
+    holder.dataset.narrow = isNarrow;
+    holder.replaceChildren();
+    drawGraph(holder, left, right, kept);
+  };
+  new ResizeObserver(draw).observe(holder);
+  draw();
   place.append(graphTable(links));
 }
 
@@ -83,7 +91,7 @@ function drawGraph(holder, left, right, kept) {
     made.append("text").attr("x", anchor === "end" ? -10 : 10).attr("dy", "0.35em").attr("text-anchor", anchor).text((one) => visible(text(one)));
     made.append("title").text((one) => visible(full(one)));
   };
-  node("who", left, (one) => leftAt.get(one.id), (one) => `${shortened(one.who, narrow ? 14 : 26)} (${STREAM_WORDS[one.stream]})`, (one) => one.id, (one) => (link) => link.id === one.id, "end", a);
+  node("who", left, (one) => leftAt.get(one.id), (one) => (narrow ? shortened(one.who, 18) : `${shortened(one.who, 26)} (${STREAM_WORDS[one.stream]})`), (one) => one.id, (one) => (link) => link.id === one.id, "end", a);
   node("what", right, (one) => rightAt.get(one), (one) => shortened(shortId(one), 62), (one) => one, (one) => (link) => link.target === one, "start", b);
 }
 

@@ -16,6 +16,7 @@ mod forms;
 mod generated;
 mod layers;
 mod matrix;
+mod questions;
 mod real_logs;
 mod render;
 mod rule_library;

@@ -95,7 +95,7 @@ impl Words {
             };
             tables.insert(table.to_owned(), columns);
         }
-        let state = bench.ctx.state();
+        let state = bench.opened.ctx.state();
         let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
         let functions = functions.chain(state.window_functions().keys()).cloned().collect();
         let rules = bench.desk.library.rules().iter().map(|rule| rule.head.id.clone()).collect();

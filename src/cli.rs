@@ -9,6 +9,8 @@ use crate::time::UtcMicros;
 
 pub mod args;
 mod bench;
+pub mod config;
+pub mod dry_run;
 mod engine;
 pub mod generate;
 pub mod identities;
@@ -18,10 +20,11 @@ pub mod output;
 pub mod progress;
 pub mod rules;
 pub mod scan;
+pub mod shell;
 pub mod show;
 pub mod sql;
 
-use args::{Cli, Command};
+use args::{Cli, Command, ConfigCommand};
 use engine::{Request, Scan};
 use output::Terminal;
 
@@ -52,6 +55,9 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Show(args) => show::run(args, style, now),
         Command::Sql(args) => sql::run(args, terminal, style, now),
         Command::Generate(args) => generate::run(args),
+        Command::Config(ConfigCommand::Show(args)) => config::show(args),
+        Command::Completions { shell } => shell::completions(*shell),
+        Command::Man(args) => shell::man(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }
 }

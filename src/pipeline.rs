@@ -7,6 +7,7 @@ mod chunks;
 mod identities;
 mod ingest;
 mod observe;
+pub mod peek;
 mod quarantine;
 pub mod record;
 mod settle;

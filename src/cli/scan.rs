@@ -3,7 +3,7 @@
 use crate::cli::args::ScanArgs;
 use crate::cli::engine::{execute, list};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
-use crate::cli::{Request, Scan, readability, strongest};
+use crate::cli::{Request, Scan, dry_run, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::pipeline::Baseline;
@@ -17,6 +17,9 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
+    if let Some(format) = args.dry_run {
+        return dry_run::run(args, format, style, now);
+    }
     let request = Request {
         read: args.read.options(now)?,
         rules: Some(args.selection()?),

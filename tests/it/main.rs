@@ -10,6 +10,7 @@
 )]
 
 mod cli;
+mod comfort;
 mod fast_path;
 mod formats;
 mod forms;

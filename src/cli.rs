@@ -9,6 +9,8 @@ use crate::time::UtcMicros;
 
 pub mod args;
 mod bench;
+pub mod config;
+pub mod dry_run;
 mod engine;
 pub mod events;
 #[cfg(feature = "lake")]
@@ -26,10 +28,11 @@ pub mod progress;
 pub mod report;
 pub mod rules;
 pub mod scan;
+pub mod shell;
 pub mod show;
 pub mod sql;
 
-use args::{Cli, Command};
+use args::{Cli, Command, ConfigCommand};
 use engine::{Request, Scan};
 use output::Terminal;
 
@@ -66,6 +69,9 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Ingest(args) => ingest::run(args, terminal, now),
         #[cfg(feature = "lake")]
         Command::Lake(command) => lake::run(command, now),
+        Command::Config(ConfigCommand::Show(args)) => config::show(args),
+        Command::Completions { shell } => shell::completions(*shell),
+        Command::Man(args) => shell::man(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }
 }

@@ -13,7 +13,9 @@ use clap::Parser;
 fn main() -> ExitCode {
     let code = match Cli::try_parse() {
         Ok(cli) => airside::cli::run(&cli, now()).unwrap_or_else(|error| {
-            airside::cli::error_lines(&error).iter().for_each(|line| to_stderr(line));
+            for line in airside::cli::error_lines(&error) {
+                to_stderr(&line);
+            }
             error.exit_code()
         }),
         Err(answer) => print_answer(&answer),

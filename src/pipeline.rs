@@ -16,6 +16,7 @@ mod lake;
 mod observe;
 #[cfg(feature = "lake")]
 mod optimize;
+pub mod peek;
 mod quarantine;
 pub mod record;
 mod settle;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::error::RunError;
 use crate::report::OutputFormat;
@@ -20,7 +21,7 @@ pub mod report;
 pub mod rules;
 pub mod values;
 
-pub use bench::{ShowArgs, ShowFormat, SqlArgs};
+pub use bench::{ConfigCommand, ConfigShowArgs, DryRunFormat, ManArgs, ShowArgs, ShowFormat, SqlArgs};
 pub use rules::{
     DocsArgs, ExplainArgs, ExplainFormat, ImportArgs, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs,
 };
@@ -88,6 +89,19 @@ pub enum Command {
     /// List, show, check, test and explain rules, write new ones and their catalogue
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Show the configuration in effect
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the completion script of a shell
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Shell to complete in
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print a manual page
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man(ManArgs),
 }
 
 const SCAN_EXAMPLES: &str = "\
@@ -166,6 +180,17 @@ Examples:
       Run the rules over the lake
   airside ingest archive/ --lake lake/ --shard 1/4
       One of four jobs that share the work";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(airside completions bash)
+      For this session
+  airside completions zsh > ~/.zfunc/_airside
+      For all sessions, where ~/.zfunc is in fpath";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  airside man scan > airside-scan.1 && man ./airside-scan.1";
 
 /// When colours are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -281,6 +306,12 @@ pub struct ScanArgs {
     /// Which rules to run.
     #[command(flatten)]
     pub choice: RuleArgs,
+
+    /// Read nothing: say what would be read, and which rules could say something about it and why others not
+    ///
+    /// Of each kind of object the first record of one is looked at. `--dry-run=json` is for programs.
+    #[arg(long, value_name = "FORMAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "table")]
+    pub dry_run: Option<DryRunFormat>,
 
     /// Leave out findings below this severity
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]

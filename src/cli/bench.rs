@@ -1,6 +1,5 @@
 //! Opens what the user names as a session to ask: what `sql` and `show` begin with.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -41,15 +40,14 @@ pub(super) struct Desk {
     pub(super) library: Library,
     config: Config,
     machine: Machine,
+    #[cfg_attr(not(feature = "prompt"), expect(dead_code, reason = "only the prompt listens by itself"))]
     signals: Vec<AbortHandle>,
 }
 
 /// A session with every table over what was read.
 pub(super) struct Bench {
     pub(super) desk: Desk,
-    pub(super) ctx: SessionContext,
-    /// Names of the side tables that have rows.
-    pub(super) filled: BTreeSet<String>,
+    pub(super) opened: Opened,
     pub(super) coverage: Coverage,
     /// Events that lie in files are read from there.
     _streams: Streams,
@@ -145,8 +143,8 @@ impl Desk {
         let exceptions = Exceptions::new(self.config.expected.clone(), &self.library)?;
         let Machine { threads, memory_bytes } = self.machine;
         let opened = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads);
-        let Opened { ctx, filled, known: _ } = self.wait(opened)?;
-        Ok(Bench { desk: self, ctx, filled, coverage: loaded.coverage, _streams: loaded.streams })
+        let opened = self.wait(opened)?;
+        Ok(Bench { desk: self, opened, coverage: loaded.coverage, _streams: loaded.streams })
     }
 }
 

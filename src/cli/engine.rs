@@ -267,7 +267,7 @@ fn machine_memory() -> Option<u64> {
 }
 
 /// A file that does not exist yet is an empty baseline: this run begins it.
-fn baseline(path: &Path) -> Result<Baseline, RunError> {
+pub(super) fn baseline(path: &Path) -> Result<Baseline, RunError> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
         Ok(text) => Baseline::parse(&name, &text),
@@ -297,7 +297,7 @@ pub(super) fn library(
     Ok(library)
 }
 
-fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
+pub(super) fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
     Selection {
         profiles: wanted.profiles.iter().copied().chain(configured).collect(),
         only: wanted.only.clone(),

@@ -1,20 +1,19 @@
 //! `airside events`: the normalised, classified events in the forms of other tools.
 
 use std::io::{self, BufWriter, Write};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 
 use crate::cli::args::events::EventsArgs;
-use crate::cli::engine::{available_threads, config, list, memory_limit, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{Machine, config, list, load, runtime, show_rejected, watch_signals};
 use crate::cli::output::{OutputFile, Outputs, QuietPipe, Terminal};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
 use crate::event::vocabulary::Stream;
 use crate::finding::exceptions::Exceptions;
-use crate::pipeline::{self, Cancel, Loaded, Opened, Quarantine};
+use crate::pipeline::{self, Cancel, Loaded, Opened};
 use crate::report::events::{EventFormat, EventWriter};
 use crate::report::json;
 use crate::sql::session::plan_read_only;
@@ -28,24 +27,15 @@ use crate::time::UtcMicros;
 pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<ExitCode, RunError> {
     let read = args.read.options(now)?;
     let format = format(args, terminal)?;
-    let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
-    let runtime = runtime(threads)?;
+    let machine = Machine::of(&read);
+    let runtime = runtime(machine.threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let lists = vec![("allowed_ip", config(read.config.as_deref())?.allowed_ip_table()?)];
     let listing = list(&read)?;
     let (mut outputs, mut files) = Outputs::open_with(&args.read, &args.output)?;
-    let options = pipeline::ReadOptions {
-        since: read.since,
-        until: read.until,
-        memory_limit_bytes: memory_limit(&read),
-        threads,
-        ..pipeline::ReadOptions::default()
-    };
-    let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
-    let progress = Progress::new(args.read.progress, total_bytes);
-    let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
-    let loaded = pipeline::read(listing, &options, &mut quarantine, &progress, &cancel);
+    let progress = Progress::new(args.read.progress, listing.stored_bytes());
+    let loaded = load(&read, listing, &mut outputs, (&machine, &progress, &cancel));
     progress.finish();
     let loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
@@ -56,7 +46,7 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let query = query(&args.stream);
     runtime.block_on(async {
         let exceptions = Exceptions::default();
-        let opened = pipeline::open(&loaded, &exceptions, lists, options.memory_limit_bytes, threads).await?;
+        let opened = pipeline::open(&loaded, &exceptions, lists, machine.memory_bytes, machine.threads).await?;
         write(&opened, &query, sinks, &cancel).await
     })?;
     drop(stdout);

@@ -7,12 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use serde::Serialize;
 
 use crate::cli::args::ProgressChoice;
 use crate::report::layout::number;
 
 /// Time between two lines of JSON.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The first stage.
+const READING: &str = "read";
 
 /// How often the bar is drawn, per second.
 const BAR_HERTZ: u8 = 8;
@@ -22,6 +26,8 @@ const BAR_HERTZ: u8 = 8;
 pub struct Progress {
     counts: Arc<Counts>,
     total_bytes: u64,
+    started: Instant,
+    stage: Mutex<String>,
     shown: Shown,
 }
 
@@ -64,7 +70,11 @@ impl Progress {
             ProgressChoice::Auto if io::stderr().is_terminal() => Shown::Bar(bar(&counts, total_bytes)),
             ProgressChoice::Auto | ProgressChoice::Never => Shown::Never,
         };
-        Self { counts, total_bytes, shown }
+        Self::shown_as(shown, counts, total_bytes)
+    }
+
+    fn shown_as(shown: Shown, counts: Arc<Counts>, total_bytes: u64) -> Self {
+        Self { counts, total_bytes, started: Instant::now(), stage: Mutex::new(READING.to_owned()), shown }
     }
 
     /// Counts bytes taken from storage, before decompression.
@@ -90,8 +100,15 @@ impl Progress {
 
     /// Says that reading is over and this is under way.
     pub fn stage_is(&self, name: &str) {
-        if let Shown::Bar(bar) = &self.shown {
-            bar.set_message(name.to_owned());
+        name.clone_into(&mut self.stage.lock().unwrap_or_else(PoisonError::into_inner));
+        match &self.shown {
+            Shown::Never => {}
+            Shown::Bar(bar) => bar.set_message(name.to_owned()),
+            Shown::Json(lines) => {
+                if lines.is_due() {
+                    lines.write(&self.line(State::Running));
+                }
+            }
         }
     }
 
@@ -107,15 +124,62 @@ impl Progress {
     /// The counts as a line of JSON.
     fn line(&self, state: State) -> String {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        format!(
-            "{{\"progress\":\"{}\",\"bytes\":{},\"total_bytes\":{},\"records\":{},\"events\":{},\"rejected\":{}}}\n",
-            state.word(),
-            load(&self.counts.bytes),
-            self.total_bytes,
-            load(&self.counts.records),
-            load(&self.counts.events),
-            load(&self.counts.rejected),
-        )
+        let bytes = load(&self.counts.bytes);
+        let pace = Pace::new(bytes, self.total_bytes, self.started.elapsed());
+        let line = Line {
+            progress: state.word(),
+            stage: &self.stage.lock().unwrap_or_else(PoisonError::into_inner),
+            bytes,
+            total_bytes: self.total_bytes,
+            records: load(&self.counts.records),
+            events: load(&self.counts.events),
+            rejected: load(&self.counts.rejected),
+            bytes_per_second: pace.bytes_per_second,
+            eta_seconds: match state {
+                State::Running => pace.eta_seconds,
+                State::Done => Some(0),
+            },
+        };
+        // A line that cannot be made is no reason to stop.
+        serde_json::to_string(&line).unwrap_or_default() + "\n"
+    }
+}
+
+/// A line of JSON. Field order is what other programs see.
+#[derive(Serialize)]
+struct Line<'a> {
+    progress: &'static str,
+    /// What is under way: `read`, `classify`, then the rules by id.
+    stage: &'a str,
+    bytes: u64,
+    total_bytes: u64,
+    records: u64,
+    events: u64,
+    rejected: u64,
+    /// Stored bytes a second since the start; null before the first second's worth is known.
+    bytes_per_second: Option<u64>,
+    /// Seconds until everything is read, at that pace; null where the total is not known.
+    eta_seconds: Option<u64>,
+}
+
+/// How fast reading goes.
+#[derive(Debug, PartialEq, Eq)]
+struct Pace {
+    bytes_per_second: Option<u64>,
+    eta_seconds: Option<u64>,
+}
+
+impl Pace {
+    fn new(bytes: u64, total_bytes: u64, elapsed: Duration) -> Self {
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let bytes_per_second = bytes.saturating_mul(1000).checked_div(millis);
+        let left = total_bytes.checked_sub(bytes).filter(|_| total_bytes > 0);
+        let eta_seconds = left.zip(bytes_per_second).and_then(|(left, pace)| match (left, pace) {
+            (0, _) => Some(0),
+            (_, 0) => None,
+            (left, pace) => Some(left.div_ceil(pace)),
+        });
+        Self { bytes_per_second, eta_seconds }
     }
 }
 
@@ -206,7 +270,7 @@ mod tests {
     }
 
     fn json_to(out: Box<dyn Write + Send>) -> Progress {
-        Progress { counts: Arc::default(), total_bytes: 100, shown: Shown::Json(JsonLines::to(out)) }
+        Progress::shown_as(Shown::Json(JsonLines::to(out)), Arc::default(), 100)
     }
 
     #[test]
@@ -222,13 +286,35 @@ mod tests {
                 });
             }
         });
+        progress.stage_is("classify");
         progress.finish();
 
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let mut last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        last.as_object_mut().unwrap().remove("bytes_per_second").unwrap();
         assert_eq!(
-            text.lines().last().unwrap(),
-            r#"{"progress":"done","bytes":40,"total_bytes":100,"records":20,"events":12,"rejected":4}"#
+            last,
+            serde_json::json!({
+                "progress": "done", "stage": "classify", "bytes": 40, "total_bytes": 100,
+                "records": 20, "events": 12, "rejected": 4, "eta_seconds": 0,
+            })
         );
+    }
+
+    #[test]
+    fn the_pace_so_far_says_how_long_it_takes() {
+        let pace = |bytes, total, millis| {
+            let Pace { bytes_per_second, eta_seconds } = Pace::new(bytes, total, Duration::from_millis(millis));
+            (bytes_per_second, eta_seconds)
+        };
+
+        assert_eq!(pace(1000, 4000, 500), (Some(2000), Some(2)));
+        assert_eq!(pace(1000, 3999, 2000), (Some(500), Some(6)));
+        assert_eq!(pace(0, 4000, 500), (Some(0), None));
+        assert_eq!(pace(0, 4000, 0), (None, None));
+        assert_eq!(pace(1000, 0, 500), (Some(2000), None));
+        assert_eq!(pace(4000, 4000, 500), (Some(8000), Some(0)));
+        assert_eq!(pace(4001, 4000, 500).1, None);
     }
 
     #[test]

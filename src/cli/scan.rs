@@ -3,7 +3,7 @@
 use crate::cli::args::ScanArgs;
 use crate::cli::engine::{execute, list};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
-use crate::cli::{Request, Scan, readability, strongest};
+use crate::cli::{Request, Scan, dry_run, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::pipeline::Baseline;
@@ -20,6 +20,9 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
     #[cfg(feature = "lake")]
     if args.follow.follow {
         return crate::cli::follow::run(args, terminal, style, now);
+    }
+    if let Some(format) = args.dry_run {
+        return dry_run::run(args, format, style, now);
     }
     let request = Request {
         read: args.read.options(now)?,

@@ -37,7 +37,7 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let listing = list(&read)?;
     let (outputs, files) = Outputs::open_with(&args.read, &args.output)?;
     let bench = desk.open(&read, listing, args.read.progress, outputs)?;
-    let planned = bench.desk.block_on(query::plan(&bench.ctx, &sql))?;
+    let planned = bench.desk.block_on(query::plan(&bench.opened.ctx, &sql))?;
     let max_rows = args.max_rows;
     let fit = if terminal.is_stdout { Fit::Terminal { max_rows } } else { Fit::Whole };
     answer(&bench, planned, (format, Layout { style, fit }), files)?;

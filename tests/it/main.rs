@@ -18,6 +18,7 @@ mod azure_token;
 #[cfg(feature = "azure")]
 mod azurite;
 mod cli;
+mod comfort;
 mod fast_path;
 #[cfg(feature = "azure")]
 mod fault_proxy;
@@ -31,6 +32,7 @@ mod lake_azure;
 mod layers;
 mod matrix;
 mod outputs;
+mod questions;
 mod real_logs;
 mod render;
 mod report_html;

@@ -1,7 +1,8 @@
 """Runs a program on a terminal of its own and does what the steps on standard input say.
 
 A step is a line of JSON: {"send": TEXT}, {"expect": PATTERN}, {"until": PATTERN, "send": TEXT} (sends
-again and again until the pattern is seen), {"end": CODE} (the program must end with this code).
+again and again until the pattern is seen), {"kill": NUMBER} (sends a signal), {"end": CODE} (the
+program must end with this code).
 Patterns are looked for in what the program wrote since the last match, without escape sequences.
 """
 
@@ -93,6 +94,8 @@ def main():
         step = json.loads(line)
         if "end" in step:
             terminal.end(step["end"])
+        elif "kill" in step:
+            os.kill(terminal.child, step["kill"])
         elif "until" in step:
             terminal.expect(step["until"], step["send"])
         elif "expect" in step:

@@ -122,6 +122,13 @@ fn ctrl_c_stops_the_query_and_not_the_prompt() {
 }
 
 #[test]
+fn a_signal_to_end_ends_the_prompt() {
+    let states = tempfile::tempdir().unwrap();
+
+    prompt(states.path(), &[ready(), json!({ "kill": 15 }), json!({ "end": 143 })]);
+}
+
+#[test]
 fn a_wrong_query_is_explained_and_the_next_one_answered() {
     let states = tempfile::tempdir().unwrap();
     let mut steps = vec![ready(), send("SELECT principalid FROM dbmi;"), send(ENTER)];

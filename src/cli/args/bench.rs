@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::ReadArgs;
 use super::values::{self, RowTarget};
@@ -62,6 +62,38 @@ pub struct ShowArgs {
 /// Formats of an event with its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ShowFormat {
+    /// For people.
+    Table,
+    /// One document.
+    Json,
+}
+
+/// Flags of `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// Command to print the page of, such as `scan` or `rules test`; the program's own without
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// What `config` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration in effect, and where each value comes from
+    Show(ConfigShowArgs),
+}
+
+/// Flags of `config show`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigShowArgs {
+    /// Configuration: expected events, allowed networks, thresholds
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Formats of what a run would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DryRunFormat {
     /// For people.
     Table,
     /// One document.

@@ -141,7 +141,7 @@ fn matching(bench: &Bench, prefixes: &[String]) -> Result<Vec<Found>, RunError> 
     let Some(condition) = fits.reduce(Expr::or) else { return Ok(Vec::new()) };
     let planned = async {
         let by_uid = vec![col("event_uid").sort(true, false)];
-        bench.ctx.table("events").await?.filter(condition)?.sort(by_uid)
+        bench.opened.ctx.table("events").await?.filter(condition)?.sort(by_uid)
     };
     let query: DataFrame = bench.desk.block_on(planned).map_err(failed)?;
     let mut found = Vec::new();

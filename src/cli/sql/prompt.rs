@@ -68,7 +68,7 @@ pub(super) fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicr
                 session.take(&text)
             }
             Signal::CtrlD => Next::Leave,
-            _ if ended.load(Ordering::Relaxed) => return Err(RunError::Interrupted { code: ExitCode::Terminated }),
+            Signal::ExternalBreak(_) => return Err(RunError::Interrupted { code: ExitCode::Terminated }),
             _ => Next::Stay,
         };
         if next == Next::Leave {

@@ -25,6 +25,8 @@ pub(super) fn page(library: &[Rule], rows: &[Row]) -> String {
          those of the profile `core` run unless told otherwise, the others with `--profile` or `--enable`.",
         library.len()
     ));
+    page.line("");
+    page.line("[Questions](questions.md) to ask with `airside sql` are a page of their own.");
     for direction in DIRECTIONS {
         let rules: Vec<&Rule> = library.iter().filter(|rule| rule.head.direction == direction).collect();
         if !rules.is_empty() {

@@ -144,7 +144,7 @@ fn list_rules(session: &Session, word: &str) -> Result<(), RunError> {
     let width = rules.iter().map(|rule| width_of(&rule.head.id)).max().unwrap_or_default();
     let mut text = String::new();
     for rule in rules {
-        let state = match evaluability(rule, &bench.coverage.sources, &bench.filled) {
+        let state = match evaluability(rule, &bench.coverage.sources, &bench.opened.filled) {
             Evaluability::Not(why) => format!(" (says nothing here: {})", Escaped(&why.reason)),
             Evaluability::Partial(why) => format!(" (in part: {})", Escaped(&why.reason)),
             Evaluability::Full => String::new(),
@@ -162,10 +162,10 @@ fn run_rule(session: &mut Session, name: &str) -> Result<(), RunError> {
     }
     let bench = session.bench();
     let rule = bench.desk.library.find(name)?;
-    if let Evaluability::Not(why) = evaluability(rule, &bench.coverage.sources, &bench.filled) {
+    if let Evaluability::Not(why) = evaluability(rule, &bench.coverage.sources, &bench.opened.filled) {
         session.complain(&format!("'{}' says nothing here: {}", why.rule, why.reason));
     }
-    let evidence = bench.desk.block_on(run::evidence(&bench.ctx, rule, &params::values(rule)));
+    let evidence = bench.desk.block_on(run::evidence(&bench.opened.ctx, rule, &params::values(rule)));
     let wrong = |error: datafusion::error::DataFusionError| RunError::usage(error.strip_backtrace());
     let order = ["time", "event_uid"].map(|column| datafusion::logical_expr::ident(column).sort(true, false));
     let evidence = evidence.map_err(wrong)?.sort(order.to_vec()).map_err(wrong)?;

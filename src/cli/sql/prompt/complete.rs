@@ -6,9 +6,13 @@ use std::sync::Arc;
 use reedline::{Completer, CompletionResult, Span, Suggestion};
 
 use super::commands::COMMANDS;
-use super::lex::is_word;
+use super::lex::{self, Kind, is_word};
 use crate::cli::bench::Bench;
 use crate::event::schema;
+use crate::event::vocabulary::{
+    Activity, AudienceKind, AuthType, Form, IdentityKind, LogSource, OpClass, Outcome, Phase, Plane, PrincipalVia,
+    SrcIpClass, Stream, TokenKind, Word as _,
+};
 use crate::sql::tables;
 
 /// Keywords worth completing, sorted.
@@ -65,6 +69,26 @@ const KEYWORDS: [&str; 50] = [
     "WITH",
 ];
 
+/// Columns whose words are known, so that a text after them can be completed.
+const VOCABULARIES: [(&str, &[&str]); 16] = [
+    ("activity", Activity::WORDS),
+    ("assignee_kind", IdentityKind::WORDS),
+    ("assignee_stream", Stream::WORDS),
+    ("audience_kind", AudienceKind::WORDS),
+    ("auth_type", AuthType::WORDS),
+    ("form", Form::WORDS),
+    ("identity_kind", IdentityKind::WORDS),
+    ("op_class", OpClass::WORDS),
+    ("outcome", Outcome::WORDS),
+    ("phase", Phase::WORDS),
+    ("plane", Plane::WORDS),
+    ("principal_via", PrincipalVia::WORDS),
+    ("source", LogSource::WORDS),
+    ("src_ip_class", SrcIpClass::WORDS),
+    ("stream", Stream::WORDS),
+    ("token_kind", TokenKind::WORDS),
+];
+
 /// Whether a word is a keyword, in any case.
 pub(super) fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search(&word.to_ascii_uppercase().as_str()).is_ok()
@@ -95,7 +119,7 @@ impl Words {
             };
             tables.insert(table.to_owned(), columns);
         }
-        let state = bench.ctx.state();
+        let state = bench.opened.ctx.state();
         let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
         let functions = functions.chain(state.window_functions().keys()).cloned().collect();
         let rules = bench.desk.library.rules().iter().map(|rule| rule.head.id.clone()).collect();
@@ -136,6 +160,9 @@ impl Words {
         if before.starts_with('\\') {
             return (0, matching(before, COMMANDS.iter().map(|command| command.name)));
         }
+        if let Some((start, words)) = values(before) {
+            return (start, words);
+        }
         let start = before.char_indices().rev().find(|(_, c)| !is_word(*c)).map_or(0, |(at, c)| at + c.len_utf8());
         let word = before.get(start..).unwrap_or_default();
         if let Some(path) = before.get(..start).and_then(|path| path.strip_suffix('.')) {
@@ -151,6 +178,19 @@ impl Words {
         words.extend(matching(word, &known.functions));
         (start, words)
     }
+}
+
+/// Where the text under way begins, and what it can become: words of the column before it. `None`
+/// outside of a text.
+fn values(before: &str) -> Option<(usize, Vec<String>)> {
+    let pieces = lex::pieces(before);
+    let (Kind::Open, text) = pieces.last()? else { return None };
+    let typed = before.get(text.clone())?.strip_prefix('\'')?;
+    let words = pieces.iter().rev().filter(|(kind, _)| *kind == Kind::Word);
+    let words = words.filter_map(|(_, range)| before.get(range.clone()));
+    let column = words.into_iter().find(|word| !is_keyword(word)).unwrap_or_default();
+    let known = VOCABULARIES.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
+    Some((before.len() - typed.len(), known.map(|(_, words)| matching(typed, *words)).unwrap_or_default()))
 }
 
 /// The words that begin with this, in any case.
@@ -202,6 +242,9 @@ mod tests {
             ("\\d ev", 3, &["events"]),
             ("\\ti", 0, &["\\timing"]),
             ("SELECT größe_t", 7, &[]),
+            ("WHERE op_class = 'secret_r", 18, &["secret_read"]),
+            ("WHERE e.OUTCOME NOT IN ('success', 'den", 36, &["denied"]),
+            ("WHERE principal_name LIKE 'secret_r", 27, &[]),
         ] {
             assert_eq!(
                 words().candidates(before),

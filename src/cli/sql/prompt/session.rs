@@ -76,7 +76,7 @@ impl Session {
     }
 
     fn ask(&self, sql: &str) -> Result<(), RunError> {
-        let planned = self.bench.desk.block_on(query::plan(&self.bench.ctx, sql))?;
+        let planned = self.bench.desk.block_on(query::plan(&self.bench.opened.ctx, sql))?;
         self.show(planned)
     }
 
@@ -123,7 +123,7 @@ impl Session {
     pub(super) fn count(&self, table: &str) -> Result<usize, RunError> {
         let counted = async {
             let failed = |error| query::failed(&error, self.bench.desk.memory_bytes());
-            self.bench.ctx.table(table).await.map_err(failed)?.count().await.map_err(failed)
+            self.bench.opened.ctx.table(table).await.map_err(failed)?.count().await.map_err(failed)
         };
         self.bench.desk.wait(counted)
     }

@@ -8,6 +8,8 @@ mod ahead;
 mod azure_blob;
 mod decompress;
 mod local;
+#[cfg(any(feature = "azure", feature = "lake"))]
+mod window;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -19,6 +21,8 @@ pub use ahead::Ahead;
 #[cfg(feature = "azure")]
 pub use azure_blob::{Blob, BlobFolder, azure_credential, blob_folder};
 use decompress::Decompress;
+#[cfg(feature = "lake")]
+pub use window::{Window, hour_of};
 
 /// How arguments begin that name blobs, in lower case.
 const BLOB_SCHEMES: [&str; 5] = ["az://", "abfs://", "abfss://", "https://", "http://"];

@@ -89,6 +89,12 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
     source::list(&paths, &options).map_err(|error| RunError::usage(error.to_string()))
 }
 
+/// An argument as it may be shown: what follows a question mark may be a secret.
+#[cfg(feature = "lake")]
+pub(super) fn shown(argument: &str) -> &str {
+    argument.split('?').next().unwrap_or_default()
+}
+
 /// The lake that is to be read, if it is one.
 ///
 /// # Errors
@@ -98,7 +104,7 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
 pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
     let runtime = runtime_of_one_thread()?;
     let Some(lake) = read.paths.iter().find(|path| runtime.block_on(is_lake(path))) else { return Ok(None) };
-    let shown = lake.split('?').next().unwrap_or_default();
+    let shown = shown(lake);
     if read.paths.len() + read.inventory.len() > 1 {
         return Err(RunError::Usage {
             message: format!("{shown} is a lake, which is read alone"),

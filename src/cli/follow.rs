@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::cli::args::{ProgressChoice, ReadOptions, ScanArgs};
 use crate::cli::engine::{available_threads, execute, list, runtime, show_rejected, watch_signals};
-use crate::cli::ingest::{Job, refuse_stdin};
+use crate::cli::ingest::{Job, refuse_what_is_no_archive};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::scan::{format, hide};
 use crate::cli::{Request, Scan};
@@ -40,7 +40,7 @@ const ROUND_BYTES: u64 = 512 << 20;
 pub(super) fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
     let started = Instant::now();
     let read = args.read.options(now)?;
-    refuse_stdin(&read)?;
+    refuse_what_is_no_archive(&read)?;
     let format = format(args.format, terminal)?;
     if !matches!(format, OutputFormat::Table | OutputFormat::Ndjson) {
         return Err(RunError::usage("--follow prints a table or ndjson: other formats have an end"));

@@ -9,7 +9,9 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::ReadOptions;
 use crate::cli::args::lake::IngestArgs;
-use crate::cli::engine::{available_threads, list, memory_limit, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{
+    available_threads, lake_of, list, memory_limit, runtime, show_rejected, shown, watch_signals,
+};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
@@ -19,7 +21,7 @@ use crate::pipeline::{self, AppendOptions, Appended, Cancel, Quarantine, Shard, 
 use crate::report::escape::Escaped;
 use crate::report::layout::counted;
 use crate::report::{ReportError, json};
-use crate::source::Listing;
+use crate::source::{Listing, Window};
 use crate::time::UtcMicros;
 
 /// Appends, and says with which code to exit.
@@ -29,7 +31,7 @@ use crate::time::UtcMicros;
 /// Whatever ended the run.
 pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<ExitCode, RunError> {
     let read = args.read.options(now)?;
-    refuse_stdin(&read)?;
+    refuse_what_is_no_archive(&read)?;
     let job = Job {
         location: LakeLocation::parse(&args.lake).map_err(|error| pipeline::of_lake(&error))?,
         round_bytes: args.commit_bytes,
@@ -56,12 +58,16 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     Ok(readability(&appended.coverage))
 }
 
-/// What was read from a pipe cannot be told from what was not.
-pub(super) fn refuse_stdin(read: &ReadOptions) -> Result<(), RunError> {
+/// A lake takes objects that can be told apart: what was read from a pipe cannot, and what is in a lake
+/// is in one already.
+pub(super) fn refuse_what_is_no_archive(read: &ReadOptions) -> Result<(), RunError> {
     if read.paths.iter().any(|path| path == "-") {
         return Err(RunError::usage(
             "a lake takes files and blobs, not standard input: whether it was read before cannot be known",
         ));
+    }
+    if let Some(lake) = lake_of(&ReadOptions { inventory: Vec::new(), ..read.clone() })? {
+        return Err(RunError::usage(format!("{} is a lake itself, not an archive", shown(lake))));
     }
     Ok(())
 }
@@ -85,8 +91,6 @@ impl Job {
     ) -> Result<Appended, RunError> {
         let options = AppendOptions {
             read: pipeline::ReadOptions {
-                since: read.since,
-                until: read.until,
                 memory_limit_bytes: memory_limit(read),
                 threads: read.threads.map_or_else(available_threads, NonZeroUsize::get),
                 keeps_places: true,
@@ -94,6 +98,8 @@ impl Job {
             },
             round_bytes: self.round_bytes,
             shard: self.shard,
+            // What is read is kept whole: the ledger knows objects, not parts of them.
+            hours: Window::new(read.since, read.until),
         };
         let lake = runtime.block_on(Lake::open_or_create(&self.location, now));
         let mut lake = lake.map_err(|error| pipeline::of_lake(&error))?;

@@ -140,7 +140,7 @@ pub async fn analyse(
         Streams::Memory(_) => threads + 1,
         Streams::Files { .. } => 1,
         #[cfg(feature = "lake")]
-        Streams::Lake(_) => 1,
+        Streams::Lake(_) => threads,
     };
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
     let Loaded { streams: _streams, classifier, mut coverage, by_members: _, rejected } = loaded;

@@ -24,7 +24,7 @@ use crate::coverage::{Coverage, FailedObject};
 use crate::error::RunError;
 use crate::identity::Classifier;
 use crate::lake::table::{Change, Lake, LakeError, Ledger, News, Pending, Totals};
-use crate::source::{Listing, Object};
+use crate::source::{Listing, Object, Window};
 
 use plan::Plan;
 
@@ -40,6 +40,8 @@ pub struct AppendOptions {
     pub round_bytes: u64,
     /// The part of the objects to read.
     pub shard: Shard,
+    /// The hours whose objects are read, whole; `None` for all. Objects that name no hour are read.
+    pub hours: Option<Window>,
 }
 
 /// What was appended.

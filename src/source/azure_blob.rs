@@ -12,7 +12,6 @@ mod list;
 mod problem;
 mod store;
 mod transport;
-mod window;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -24,13 +23,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 use super::decompress::Unfetched;
+use super::window::Window;
 use super::{ListOptions, Listing, SourceError, without_query};
 use crate::cancel::Cancel;
 use address::Address;
 use client::{Container, Version};
 use fetch::Pinned;
 use input::Task;
-use window::Window;
 
 pub use credential::azure_credential;
 pub(super) use input::BlobInput;

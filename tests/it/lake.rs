@@ -268,8 +268,11 @@ fn a_lake_is_read_alone_and_a_folder_that_is_none_is_named() {
     let (folder, lake) = whole();
     let both = airside(&["scan", path(&lake), path(&tenant())]);
     let none = airside(&["lake", "history", path(folder.path())]);
+    let into_another = airside(&["ingest", path(&lake), "--lake", path(&folder.path().join("another"))]);
+    let followed = airside(&["scan", path(&lake), "--follow"]);
 
-    assert_eq!((code(&both), code(&none)), (3, 3));
+    assert_eq!([&both, &none, &into_another, &followed].map(code), [3; 4]);
+    assert!(stderr(&into_another).contains("is a lake itself"), "{}", stderr(&into_another));
     assert!(stderr(&both).contains("is a lake, which is read alone"), "{}", stderr(&both));
     assert!(stderr(&none).contains("is no lake"), "{}", stderr(&none));
 }
@@ -398,4 +401,19 @@ fn queries_and_raw_records_are_had_from_a_lake() {
         assert_eq!(code(&shown), 0, "{}", stderr(&shown));
         assert_eq!(shown.stdout, bytes[start..start + length]);
     }
+}
+
+#[test]
+fn an_ingest_of_some_hours_reads_their_objects_whole_and_leaves_the_others_for_later() {
+    let (folder, expected) = whole();
+    let lake = folder.path().join("by-hours");
+
+    // The tenant's two days, with room for what came late: nothing of the second day is before this.
+    let first = ingest(&lake, &[path(&tenant()), "--until", "2026-05-02T09:00:00Z"]);
+    let rest = ingest(&lake, &[path(&tenant())]);
+
+    let read = |said: &Value| said["objects"]["read"].as_u64().unwrap();
+    assert!(read(&first) > 0 && read(&rest) > 0, "{first} {rest}");
+    assert_eq!(read(&first) + read(&rest), 177);
+    assert_same(&events(&lake, root()), &events(&expected, root()), &lake);
 }

@@ -68,11 +68,13 @@ impl Plan {
             .into_iter()
             .map(|object| Object { name: full_name(&object), ..object })
             .filter(|object| options.shard.has(&object.name))
+            .filter(|object| options.hours.is_none_or(|hours| hours.admits(&object.name)))
             .collect();
         let before = remaining.len();
         remaining.retain(|object| !ledger.objects.get(&object.name).is_some_and(|entry| is_as_it_was(object, entry)));
         let unchanged = (before - remaining.len()) as u64;
-        remaining.sort_by(|a, b| (hour(&a.name), &a.name).cmp(&(hour(&b.name), &b.name)));
+        // Objects without an hour, inventories among them, come first.
+        remaining.sort_by_cached_key(|object| (source::hour_of(&object.name), object.name.clone()));
         let current = Vec::new();
         Self { remaining: remaining.into(), current, round_bytes: options.round_bytes, unchanged, grown: 0 }
     }
@@ -187,13 +189,6 @@ fn full_name(object: &Object) -> String {
     }
 }
 
-/// The hour that an object of an archive is of, from `y=2026/m=11/d=29/h=08` in its name. Objects
-/// without one, inventories among them, come first.
-fn hour(name: &str) -> Option<(u32, u32, u32, u32)> {
-    let part = |key: &str| name.split('/').find_map(|part| part.strip_prefix(key)?.parse().ok());
-    Some((part("y=")?, part("m=")?, part("d=")?, part("h=").unwrap_or(0)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,14 +200,5 @@ mod tests {
 
             assert_eq!(owners, 1, "{name}");
         }
-    }
-
-    #[test]
-    fn objects_of_archives_are_ordered_by_their_hour() {
-        let of = |day: u32, hour: u32| format!("c/resourceId=/X/y=2026/m=11/d={day:02}/h={hour:02}/m=00/PT1H.json");
-
-        assert_eq!(hour(&of(29, 8)), Some((2026, 11, 29, 8)));
-        assert!(hour(&of(1, 23)) < hour(&of(2, 0)));
-        assert!(hour("inventory/workspaces.json") < hour(&of(1, 0)));
     }
 }

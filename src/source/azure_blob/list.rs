@@ -7,7 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::Blob;
 use super::client::{Container, Depth, Found, Version};
 use super::problem::Problem;
-use super::window::{Fit, Window};
+use crate::source::window::{Fit, Window};
 use crate::source::{Location, Object};
 
 /// Folders that are listed at once.

@@ -19,7 +19,7 @@ const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 /// Hours that may hold events of the range, each counted from 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     first: i64,
     /// One after the last.
     end: i64,
@@ -40,7 +40,7 @@ pub(super) enum Fit {
 
 impl Window {
     /// The hours to read for events of a range; `None` where all are.
-    pub(super) fn new(since: Option<UtcMicros>, until: Option<UtcMicros>) -> Option<Self> {
+    pub fn new(since: Option<UtcMicros>, until: Option<UtcMicros>) -> Option<Self> {
         if since.is_none() && until.is_none() {
             return None;
         }
@@ -63,9 +63,16 @@ impl Window {
     }
 
     /// Whether what lies at a path is to be read.
-    pub(super) fn admits(self, path: &str) -> bool {
+    pub fn admits(self, path: &str) -> bool {
         self.fit(path) != Fit::Outside
     }
+}
+
+/// The first hour, counted from 1970, of those that the folders of a path stand for; `None` where it
+/// says nothing of times.
+#[cfg(feature = "lake")]
+pub fn hour_of(path: &str) -> Option<i64> {
+    hours(path).map(|(first, _)| first)
 }
 
 /// The hours that the folders `y=`, `m=`, `d=`, `h=` of a path stand for, as far as they are there;

@@ -217,7 +217,7 @@ pub enum ProgressChoice {
 /// Flags of all subcommands that read logs.
 #[derive(Debug, Clone, Args)]
 pub struct ReadArgs {
-    /// Files, folders or globs to read, `-` for standard input, az://ACCOUNT/CONTAINER/PATH or the URL of a blob or container; or one lake
+    /// Files, folders or globs to read, `-` for standard input, `az://ACCOUNT/CONTAINER/PATH` or the URL of a blob or container; or one lake
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<String>,
 

@@ -4,6 +4,7 @@ mod events;
 mod functions;
 #[cfg(feature = "lake")]
 pub mod lake_table;
+pub(crate) mod row;
 pub mod session;
 pub mod tables;
 

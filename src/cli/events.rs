@@ -56,13 +56,10 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
 /// The format of standard output, if anything goes there.
 fn format(args: &EventsArgs, terminal: Terminal) -> Result<Option<EventFormat>, RunError> {
     let format = args.format.or_else(|| args.output.is_empty().then_some(EventFormat::Ocsf));
-    match format {
-        Some(format) if format.is_binary() && terminal.is_stdout => Err(RunError::Usage {
-            message: format!("{} is binary and standard output is a terminal", format.as_str()),
-            hint: Some(format!("--output {}=FILE writes it to a file", format.as_str())),
-        }),
-        other => Ok(other),
+    if let Some(format) = format {
+        terminal.takes(format.as_str(), format.is_binary())?;
     }
+    Ok(format)
 }
 
 /// All columns, in an order that depends on the events alone.

@@ -33,6 +33,21 @@ pub struct Terminal {
 }
 
 impl Terminal {
+    /// Holds that standard output can take a format.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Usage`] for a binary format on a terminal.
+    pub fn takes(self, format: &str, is_binary: bool) -> Result<(), RunError> {
+        if is_binary && self.is_stdout {
+            return Err(RunError::Usage {
+                message: format!("{format} is binary and standard output is a terminal"),
+                hint: Some(format!("--output {format}=FILE writes it to a file")),
+            });
+        }
+        Ok(())
+    }
+
     /// Looks at standard output and the environment.
     pub fn detect() -> Self {
         let is_stdout = io::stdout().is_terminal();

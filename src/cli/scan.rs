@@ -52,13 +52,7 @@ pub(super) fn format(asked: Option<OutputFormat>, terminal: Terminal) -> Result<
         (None, true) => OutputFormat::Table,
         (None, false) => OutputFormat::Ndjson,
     };
-    if format.is_binary() && terminal.is_stdout {
-        let name = format.as_str();
-        return Err(RunError::Usage {
-            message: format!("{name} is binary and standard output is a terminal"),
-            hint: Some(format!("--output {name}=FILE writes it to a file")),
-        });
-    }
+    terminal.takes(format.as_str(), format.is_binary())?;
     Ok(format)
 }
 

@@ -83,13 +83,7 @@ fn prompt(_: &SqlArgs, _: Terminal, _: Style, _: UtcMicros) -> Result<ExitCode, 
 /// The format of standard output.
 fn format(asked: Option<RowFormat>, terminal: Terminal) -> Result<RowFormat, RunError> {
     let format = asked.unwrap_or(if terminal.is_stdout { RowFormat::Table } else { RowFormat::Ndjson });
-    if format.is_binary() && terminal.is_stdout {
-        let name = format.as_str();
-        return Err(RunError::Usage {
-            message: format!("{name} is binary and standard output is a terminal"),
-            hint: Some(format!("--output {name}=FILE writes it to a file")),
-        });
-    }
+    terminal.takes(format.as_str(), format.is_binary())?;
     Ok(format)
 }
 

@@ -1,16 +1,13 @@
 //! The queries behind the matrix, each grouped until few rows are left, and their rows as structs.
 
-use arrow::array::{Array, AsArray, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 
 use super::tally::{Seen, Tally};
 use crate::error::RunError;
 use crate::event::vocabulary::{Activity, AudienceKind, IdentityKind, LogSource, OpClass, Outcome};
-use crate::sql::session::plan_read_only;
+use crate::sql::row;
+pub(super) use crate::sql::row::Row;
 use crate::time::UtcMicros;
 
 /// The end of every SELECT list that counts events.
@@ -325,55 +322,10 @@ pub(super) async fn rows<T>(
     sql: &str,
     make: fn(&Row<'_>) -> Result<T, ArrowError>,
 ) -> Result<Vec<T>, RunError> {
-    let failed = |error| RunError::internal("cannot make the matrix", error);
-    let batches = plan_read_only(ctx, sql).await.map_err(failed)?.collect().await.map_err(failed)?;
-    let mut all = Vec::new();
-    for batch in &batches {
-        for at in 0..batch.num_rows() {
-            all.push(make(&Row { batch, at }).map_err(|error| RunError::internal("cannot make the matrix", error))?);
-        }
-    }
-    Ok(all)
-}
-
-/// One row of a batch. Columns are looked up and cast for each: there are few rows.
-pub(super) struct Row<'a> {
-    batch: &'a RecordBatch,
-    at: usize,
+    row::rows(ctx, sql, "cannot make the matrix", make).await
 }
 
 impl Row<'_> {
-    fn column(&self, name: &str, data_type: &DataType) -> Result<arrow::array::ArrayRef, ArrowError> {
-        let index = self.batch.schema().index_of(name)?;
-        cast(&self.batch.column(index).slice(self.at, 1), data_type)
-    }
-
-    /// The text of a column, null where there is none.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, ArrowError> {
-        let column = self.column(name, &DataType::Utf8)?;
-        let column: &StringArray = column.as_string();
-        Ok((!column.is_null(0)).then(|| column.value(0).to_owned()))
-    }
-
-    /// Whether a column says so; null does not.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, ArrowError> {
-        let column = self.column(name, &DataType::Boolean)?;
-        let column: &BooleanArray = column.as_boolean();
-        Ok(!column.is_null(0) && column.value(0))
-    }
-
-    fn time(&self, name: &str) -> Result<UtcMicros, ArrowError> {
-        let column = self.column(name, &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))?;
-        let column: &TimestampMicrosecondArray = column.as_primitive::<TimestampMicrosecondType>();
-        Ok(UtcMicros(column.value(0)))
-    }
-
-    fn count(&self) -> Result<u64, ArrowError> {
-        let column = self.column("events", &DataType::Int64)?;
-        let column: &Int64Array = column.as_primitive::<Int64Type>();
-        Ok(u64::try_from(column.value(0)).unwrap_or(0))
-    }
-
     fn source(&self) -> Result<LogSource, ArrowError> {
         Ok(self.text("source")?.and_then(|word| LogSource::from_word(&word)).unwrap_or(LogSource::Activity))
     }

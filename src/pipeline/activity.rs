@@ -1,18 +1,17 @@
 //! Counts of what the two streams did, for charts.
 
-use arrow::array::{Array, AsArray, Int64Array, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 
 use crate::coverage::Coverage;
 use crate::error::RunError;
 use crate::event::vocabulary::{IdentityKind, Stream};
 use crate::report::activity::{Activity, Span, Touch};
-use crate::sql::session::plan_read_only;
+use crate::sql::row::{Row, rows};
 use crate::time::UtcMicros;
+
+/// What cannot be done where a query fails.
+const PURPOSE: &str = "cannot count what the identities did";
 
 /// Lengths of a span of time, in seconds: a minute to a week.
 const SPANS: [i64; 9] = [60, 300, 900, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800];
@@ -48,15 +47,15 @@ pub(super) async fn count(ctx: &SessionContext, coverage: &Coverage) -> Result<A
          WHERE target IS NOT NULL GROUP BY stream, principal_id, identity_kind, target \
          ORDER BY events DESC, principal_id, target, identity_kind, stream"
     );
-    let spans = rows(ctx, &spans, |row| {
+    let spans = rows(ctx, &spans, PURPOSE, |row| {
         let start = row.number("span")?.saturating_mul(width);
-        Ok(Span { stream: row.stream()?, time: UtcMicros(start), events: row.count()? })
+        Ok(Span { stream: stream(row)?, time: UtcMicros(start), events: row.count()? })
     })
     .await?;
-    let mut touches = rows(ctx, &touches, |row| {
+    let mut touches = rows(ctx, &touches, PURPOSE, |row| {
         Ok(Touch {
             principal_id: row.text("principal_id")?,
-            stream: row.stream()?,
+            stream: stream(row)?,
             identity_kind: row
                 .text("identity_kind")?
                 .and_then(|word| IdentityKind::from_word(&word))
@@ -82,55 +81,8 @@ fn span_seconds(coverage: &Coverage) -> i64 {
     SPANS.iter().find(fits).copied().unwrap_or_else(|| longest * (seconds / longest / MAX_SPANS + 1))
 }
 
-/// Runs a query and makes each of its rows a `T`.
-async fn rows<T>(
-    ctx: &SessionContext,
-    sql: &str,
-    make: impl Fn(&Row<'_>) -> Result<T, ArrowError>,
-) -> Result<Vec<T>, RunError> {
-    let failed = |error| RunError::internal("cannot count what the identities did", error);
-    let batches = plan_read_only(ctx, sql).await.map_err(failed)?.collect().await.map_err(failed)?;
-    let mut all = Vec::new();
-    for batch in &batches {
-        for at in 0..batch.num_rows() {
-            let row = make(&Row { batch, at });
-            all.push(row.map_err(|error| RunError::internal("cannot count what the identities did", error))?);
-        }
-    }
-    Ok(all)
-}
-
-/// One row of a batch. Columns are looked up and cast for each: there are few rows.
-struct Row<'a> {
-    batch: &'a RecordBatch,
-    at: usize,
-}
-
-impl Row<'_> {
-    fn column(&self, name: &str, data_type: &DataType) -> Result<arrow::array::ArrayRef, ArrowError> {
-        let index = self.batch.schema().index_of(name)?;
-        cast(&self.batch.column(index).slice(self.at, 1), data_type)
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>, ArrowError> {
-        let column = self.column(name, &DataType::Utf8)?;
-        let column: &StringArray = column.as_string();
-        Ok((!column.is_null(0)).then(|| column.value(0).to_owned()))
-    }
-
-    fn number(&self, name: &str) -> Result<i64, ArrowError> {
-        let column = self.column(name, &DataType::Int64)?;
-        let column: &Int64Array = column.as_primitive::<Int64Type>();
-        Ok(column.value(0))
-    }
-
-    fn count(&self) -> Result<u64, ArrowError> {
-        Ok(u64::try_from(self.number("events")?).unwrap_or(0))
-    }
-
-    fn stream(&self) -> Result<Stream, ArrowError> {
-        Ok(self.text("stream")?.and_then(|word| Stream::from_word(&word)).unwrap_or(Stream::Other))
-    }
+fn stream(row: &Row<'_>) -> Result<Stream, ArrowError> {
+    Ok(row.text("stream")?.and_then(|word| Stream::from_word(&word)).unwrap_or(Stream::Other))
 }
 
 #[cfg(test)]

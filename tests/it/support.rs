@@ -103,6 +103,7 @@ pub(crate) fn assert_adds_up(coverage: &Coverage) {
 /// All batches of classified events.
 pub(crate) fn batches(loaded: &Loaded) -> Vec<&RecordBatch> {
     match &loaded.streams {
+        #[cfg(feature = "lake")]
         Streams::Lake(_) => panic!("a lake holds no batches"),
         Streams::Memory(streams) => streams.iter().flatten().collect(),
         Streams::Files { .. } => panic!("events went to disk"),

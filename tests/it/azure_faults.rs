@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airside::cancel::Cancel;
@@ -111,13 +111,14 @@ fn a_service_that_stays_busy_costs_the_object_and_not_the_run() {
     assert_eq!(proxy.faults(), 1, "an hour is too long to wait for");
 }
 
-/// Changes a blob once, after a part of it was read.
+/// Changes a blob once, after its first range was read and before one of the others is. They are asked
+/// for at once, in any order.
 fn changed_after_first_range(container: Container, change: fn(&Container)) -> FaultProxy {
     let port = azurite().port;
-    let ranges = AtomicUsize::new(0);
+    let is_changed = AtomicBool::new(false);
     FaultProxy::start(port, move |asked| {
-        if asked.is_get_of("a.json") && ranges.fetch_add(1, Ordering::Relaxed) == 1 {
-            asked.wait_for_answer();
+        if asked.is_get_of("a.json") && !asked.is_for_start() && !is_changed.swap(true, Ordering::Relaxed) {
+            asked.wait_for_start();
             change(&container);
         }
         None

@@ -29,6 +29,7 @@ pub(crate) enum Fault {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) line: &'a str,
+    head: &'a str,
     answered: &'a Mutex<Vec<String>>,
 }
 
@@ -43,12 +44,22 @@ impl Asked<'_> {
         self.line.contains("comp=list")
     }
 
-    /// Waits until a request like this one was answered as a whole.
-    pub(crate) fn wait_for_answer(self) {
-        while !self.answered.lock().unwrap().iter().any(|line| line == self.line) {
+    /// Whether it is for bytes from the start of a blob.
+    pub(crate) fn is_for_start(self) -> bool {
+        is_for_start(self.head)
+    }
+
+    /// Waits until a request like this one, for bytes from the start, was answered as a whole.
+    pub(crate) fn wait_for_start(self) {
+        let is_it = |head: &String| head.lines().next() == Some(self.line) && is_for_start(head);
+        while !self.answered.lock().unwrap().iter().any(is_it) {
             std::thread::yield_now();
         }
     }
+}
+
+fn is_for_start(head: &str) -> bool {
+    head.to_ascii_lowercase().contains("range: bytes=0-")
 }
 
 /// Decides what happens to the answer of a request.
@@ -58,6 +69,7 @@ struct Shared {
     upstream: u16,
     plan: Plan,
     seen: Mutex<Vec<(String, Option<Fault>)>>,
+    /// First lines and headers.
     answered: Mutex<Vec<String>>,
 }
 
@@ -103,13 +115,13 @@ fn serve(connection: TcpStream, shared: &Shared) -> std::io::Result<()> {
     loop {
         let head = read_head(&mut client)?;
         let Some(first) = head.lines().next() else { return Ok(()) };
-        let fault = (shared.plan)(Asked { line: first, answered: &shared.answered });
+        let fault = (shared.plan)(Asked { line: first, head: &head, answered: &shared.answered });
         shared.seen.lock().unwrap().push((first.to_owned(), fault));
         let client = client.get_mut();
         match fault {
             None => {
                 client.write_all(&ask(shared.upstream, &head)?)?;
-                shared.answered.lock().unwrap().push(first.to_owned());
+                shared.answered.lock().unwrap().push(head.clone());
             }
             Some(Fault::Status(status, header)) => {
                 let header = header.map_or_else(String::new, |(name, value)| format!("{name}: {value}\r\n"));

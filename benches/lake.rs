@@ -103,8 +103,7 @@ async fn fill(lake: &mut Lake, events: usize) {
 async fn count(lake: &Lake, condition: &str) -> i64 {
     let ctx = session::build(&SessionOptions { threads: 2, ..SessionOptions::default() }).unwrap();
     let of = |stream: Stream| {
-        let mut files = vec![Vec::new(); Stream::ALL.len()];
-        files[stream as usize] = lake.files().unwrap().into_iter().filter(|file| file.stream == stream).collect();
+        let files = lake.files().unwrap().into_iter().filter(|file| file.stream == stream).collect();
         EventTable::Lake(LakeFiles { location: lake.location().clone(), files, since: None, until: None })
     };
     let tables = StreamTables {

@@ -32,7 +32,7 @@ use crate::time::UtcMicros;
 
 pub use crate::cancel::Cancel;
 #[cfg(feature = "lake")]
-pub use append::{AppendOptions, Appended, Shard, append, of_lake};
+pub use append::{AppendOptions, Appended, Shard, append};
 #[cfg(feature = "lake")]
 pub use lake::open_lake;
 #[cfg(feature = "lake")]

@@ -14,6 +14,30 @@ use crate::finding::Finding;
 use crate::rule::{Direction, Profile, Rule, Severity};
 use crate::time::UtcMicros;
 
+/// An enum of formats, each with its word on the command line.
+macro_rules! formats {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$of])* $variant,)+ }
+
+        impl $name {
+            /// All formats.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Its word on the command line.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The format with this word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|format| format.as_str() == word)
+            }
+        }
+    };
+}
+
 pub mod activity;
 pub(crate) mod csv;
 mod document;
@@ -64,71 +88,35 @@ pub const FINDING_COLUMNS: [&str; 20] = [
 /// Columns shown where the output is no terminal, and so has no width of its own.
 pub const DEFAULT_WIDTH: usize = 100;
 
-/// The formats a report is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OutputFormat {
-    /// For people.
-    Table,
-    /// One document: version, findings, coverage.
-    Json,
-    /// One finding a line.
-    Ndjson,
-    /// For spreadsheets.
-    Csv,
-    /// Typed columns.
-    Parquet,
-    /// For wikis and tickets.
-    Markdown,
-    /// SARIF 2.1.0, for code scanning and its viewers.
-    Sarif,
-    /// OCSF Detection Finding, one a line, for a SIEM.
-    Ocsf,
-    /// One piece of evidence a line, for Timesketch.
-    Timesketch,
-    /// A STIX 2.1 bundle, for threat intelligence platforms.
-    Stix,
-    /// JUnit XML, for build servers.
-    Junit,
+formats! {
+    /// The formats a report is written in.
+    pub enum OutputFormat {
+        /// For people.
+        Table = "table",
+        /// One document: version, findings, coverage.
+        Json = "json",
+        /// One finding a line.
+        Ndjson = "ndjson",
+        /// For spreadsheets.
+        Csv = "csv",
+        /// Typed columns.
+        Parquet = "parquet",
+        /// For wikis and tickets.
+        Markdown = "markdown",
+        /// SARIF 2.1.0, for code scanning and its viewers.
+        Sarif = "sarif",
+        /// OCSF Detection Finding, one a line, for a SIEM.
+        Ocsf = "ocsf",
+        /// One piece of evidence a line, for Timesketch.
+        Timesketch = "timesketch",
+        /// A STIX 2.1 bundle, for threat intelligence platforms.
+        Stix = "stix",
+        /// JUnit XML, for build servers.
+        Junit = "junit",
+    }
 }
 
 impl OutputFormat {
-    /// All formats.
-    pub const ALL: &'static [Self] = &[
-        Self::Table,
-        Self::Json,
-        Self::Ndjson,
-        Self::Csv,
-        Self::Parquet,
-        Self::Markdown,
-        Self::Sarif,
-        Self::Ocsf,
-        Self::Timesketch,
-        Self::Stix,
-        Self::Junit,
-    ];
-
-    /// Its word on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-            Self::Markdown => "markdown",
-            Self::Sarif => "sarif",
-            Self::Ocsf => "ocsf",
-            Self::Timesketch => "timesketch",
-            Self::Stix => "stix",
-            Self::Junit => "junit",
-        }
-    }
-
-    /// The format with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|format| format.as_str() == word)
-    }
-
     /// Whether it is bytes that no terminal can show.
     pub const fn is_binary(self) -> bool {
         matches!(self, Self::Parquet)

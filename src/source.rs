@@ -198,7 +198,7 @@ fn names_blob(argument: &str) -> bool {
 }
 
 /// An argument as it may be shown: what follows a question mark may be a secret.
-fn without_query(argument: &str) -> &str {
+pub fn without_query(argument: &str) -> &str {
     argument.split('?').next().unwrap_or_default()
 }
 

@@ -79,7 +79,7 @@ pub fn run(args: &ScanArgs, format: DryRunFormat, style: Style, now: UtcMicros) 
     #[cfg(feature = "lake")]
     if let Some(lake) = engine::lake_of(&read)? {
         return Err(RunError::Usage {
-            message: format!("{} is a lake, of which nothing is to be planned", engine::shown(lake)),
+            message: format!("{} is a lake, of which nothing is to be planned", crate::source::without_query(lake)),
             hint: Some("airside lake history says what is in it".to_owned()),
         });
     }

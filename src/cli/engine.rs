@@ -21,7 +21,7 @@ use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
 use crate::lake::Streams;
 #[cfg(feature = "lake")]
-use crate::lake::table::is_lake;
+use crate::lake::table::{is_lake_in_container, is_local_lake};
 use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Watch};
 use crate::report::IdentityRow;
@@ -89,12 +89,6 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
     source::list(&paths, &options).map_err(|error| RunError::usage(error.to_string()))
 }
 
-/// An argument as it may be shown: what follows a question mark may be a secret.
-#[cfg(feature = "lake")]
-pub(super) fn shown(argument: &str) -> &str {
-    argument.split('?').next().unwrap_or_default()
-}
-
 /// The lake that is to be read, if it is one.
 ///
 /// # Errors
@@ -102,9 +96,13 @@ pub(super) fn shown(argument: &str) -> &str {
 /// [`RunError::Usage`] where something else is named beside it.
 #[cfg(feature = "lake")]
 pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
-    let runtime = runtime_of_one_thread()?;
-    let Some(lake) = read.paths.iter().find(|path| runtime.block_on(is_lake(path))) else { return Ok(None) };
-    let shown = shown(lake);
+    let has_blobs = read.paths.iter().any(|path| path.contains("://"));
+    let runtime = if has_blobs { Some(runtime_of_one_thread()?) } else { None };
+    let is_lake = |path: &&String| {
+        is_local_lake(path) || runtime.as_ref().is_some_and(|runtime| runtime.block_on(is_lake_in_container(path)))
+    };
+    let Some(lake) = read.paths.iter().find(is_lake) else { return Ok(None) };
+    let shown = source::without_query(lake);
     if read.paths.len() + read.inventory.len() > 1 {
         return Err(RunError::Usage {
             message: format!("{shown} is a lake, which is read alone"),
@@ -175,6 +173,16 @@ impl Machine {
         let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
         Self { threads, memory_bytes: memory_limit(read) }
     }
+
+    /// How to read everything with so much of the machine.
+    pub(super) fn read_options(&self) -> pipeline::ReadOptions {
+        pipeline::ReadOptions {
+            memory_limit_bytes: self.memory_bytes,
+            threads: self.threads,
+            block_bytes: pipeline::BLOCK_BYTES.min(self.memory_bytes / BLOCKS_IN_MEMORY),
+            ..pipeline::ReadOptions::default()
+        }
+    }
 }
 
 /// What the user lists besides inventory.
@@ -224,14 +232,7 @@ pub(super) fn load(
         let lake = super::lake::open(name, &runtime)?;
         return pipeline::open_lake(&lake, (read.since, read.until), &runtime, machine.threads);
     }
-    let options = pipeline::ReadOptions {
-        since: read.since,
-        until: read.until,
-        memory_limit_bytes: machine.memory_bytes,
-        threads: machine.threads,
-        block_bytes: pipeline::BLOCK_BYTES.min(machine.memory_bytes / BLOCKS_IN_MEMORY),
-        ..pipeline::ReadOptions::default()
-    };
+    let options = pipeline::ReadOptions { since: read.since, until: read.until, ..machine.read_options() };
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
     pipeline::read(listing, &options, &mut quarantine, progress, cancel)
 }
@@ -253,14 +254,13 @@ pub(super) fn available_threads() -> usize {
 
 /// What was asked for, else half of the machine's memory.
 pub(super) fn memory_limit(read: &ReadOptions) -> usize {
-    let bytes = read.memory_limit.unwrap_or_else(|| machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2);
+    let bytes = read.memory_limit.unwrap_or_else(half_of_memory);
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// Half of the machine's memory.
-#[cfg(feature = "lake")]
-pub(super) fn machine_memory_half() -> usize {
-    usize::try_from(machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2).unwrap_or(usize::MAX)
+/// Half of the machine's memory, in bytes.
+pub(super) fn half_of_memory() -> u64 {
+    machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2
 }
 
 /// The machine's memory in bytes, as Linux says it.

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::cli::args::{ProgressChoice, ReadOptions, ScanArgs};
-use crate::cli::engine::{available_threads, execute, list, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{Machine, execute, list, runtime, show_rejected, watch_signals};
 use crate::cli::ingest::{Job, refuse_what_is_no_archive};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::scan::{format, hide};
@@ -22,7 +21,7 @@ use crate::error::{ExitCode, RunError};
 use crate::event::vocabulary::{IdentityKind, Stream};
 use crate::finding::Finding;
 use crate::lake::table::LakeLocation;
-use crate::pipeline::{self, Cancel, Quarantine, Shard, Unwatched};
+use crate::pipeline::{Cancel, Quarantine, Shard, Unwatched};
 use crate::report::escape::Escaped;
 use crate::report::{self, OutputFormat, Report, ReportError, Style, json};
 use crate::rule::Severity;
@@ -47,13 +46,8 @@ pub(super) fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMic
     }
     let selection = args.choice.selection()?;
     let (_temporary, lake) = place(args.follow.lake.as_deref())?;
-    let of_lake = |error| pipeline::of_lake(&error);
-    let job = Job {
-        location: LakeLocation::parse(&lake).map_err(of_lake)?,
-        round_bytes: ROUND_BYTES,
-        shard: Shard::default(),
-    };
-    let runtime = runtime(read.threads.map_or_else(available_threads, NonZeroUsize::get))?;
+    let job = Job { location: LakeLocation::parse(&lake)?, round_bytes: ROUND_BYTES, shard: Shard::default() };
+    let runtime = runtime(Machine::of(&read).threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let of_all = ReadOptions { paths: vec![lake], inventory: Vec::new(), ..read.clone() };

@@ -1,7 +1,6 @@
 //! `airside ingest`: append what is new to a lake.
 
 use std::io::Write;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -9,9 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::ReadOptions;
 use crate::cli::args::lake::IngestArgs;
-use crate::cli::engine::{
-    available_threads, lake_of, list, memory_limit, runtime, show_rejected, shown, watch_signals,
-};
+use crate::cli::engine::{Machine, lake_of, list, runtime, show_rejected, watch_signals};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
@@ -21,7 +18,7 @@ use crate::pipeline::{self, AppendOptions, Appended, Cancel, Quarantine, Shard, 
 use crate::report::escape::Escaped;
 use crate::report::layout::counted;
 use crate::report::{ReportError, json};
-use crate::source::{Listing, Window};
+use crate::source::{self, Listing, Window};
 use crate::time::UtcMicros;
 
 /// Appends, and says with which code to exit.
@@ -33,18 +30,16 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let read = args.read.options(now)?;
     refuse_what_is_no_archive(&read)?;
     let job = Job {
-        location: LakeLocation::parse(&args.lake).map_err(|error| pipeline::of_lake(&error))?,
+        location: LakeLocation::parse(&args.lake)?,
         round_bytes: args.commit_bytes,
         shard: args.shard.unwrap_or_default(),
     };
     let listing = list(&read)?;
     let mut outputs = Outputs::open(&args.read, &[])?;
-    let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
-    let runtime = runtime(threads)?;
+    let runtime = runtime(Machine::of(&read).threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
-    let total_bytes = listing.objects.iter().fold(0, |total: u64, object| total.saturating_add(object.size));
-    let progress = Progress::new(args.read.progress, total_bytes);
+    let progress = Progress::new(args.read.progress, listing.stored_bytes());
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
     let appended = job.append(&read, listing, &mut quarantine, (&runtime, &progress, &cancel, now));
     progress.finish();
@@ -67,7 +62,7 @@ pub(super) fn refuse_what_is_no_archive(read: &ReadOptions) -> Result<(), RunErr
         ));
     }
     if let Some(lake) = lake_of(&ReadOptions { inventory: Vec::new(), ..read.clone() })? {
-        return Err(RunError::usage(format!("{} is a lake itself, not an archive", shown(lake))));
+        return Err(RunError::usage(format!("{} is a lake itself, not an archive", source::without_query(lake))));
     }
     Ok(())
 }
@@ -90,19 +85,14 @@ impl Job {
         (runtime, watch, cancel, now): (&Runtime, &dyn Watch, &Cancel, UtcMicros),
     ) -> Result<Appended, RunError> {
         let options = AppendOptions {
-            read: pipeline::ReadOptions {
-                memory_limit_bytes: memory_limit(read),
-                threads: read.threads.map_or_else(available_threads, NonZeroUsize::get),
-                keeps_places: true,
-                ..pipeline::ReadOptions::default()
-            },
+            read: pipeline::ReadOptions { keeps_places: true, ..Machine::of(read).read_options() },
             round_bytes: self.round_bytes,
             shard: self.shard,
             // What is read is kept whole: the ledger knows objects, not parts of them.
             hours: Window::new(read.since, read.until),
         };
         let lake = runtime.block_on(Lake::open_or_create(&self.location, now));
-        let mut lake = lake.map_err(|error| pipeline::of_lake(&error))?;
+        let mut lake = lake?;
         pipeline::append(&mut lake, listing, (&options, runtime), quarantine, (watch, cancel))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::args::lake::LakeCommand;
-use crate::cli::engine::{available_threads, machine_memory_half, runtime, watch_signals};
+use crate::cli::engine::{available_threads, half_of_memory, runtime, watch_signals};
 use crate::cli::output::to_stdout;
 use crate::error::{ExitCode, RunError};
 use crate::lake::table::{Commit, Lake, LakeLocation, Verified};
@@ -29,23 +29,22 @@ pub fn run(command: &LakeCommand, now: UtcMicros) -> Result<ExitCode, RunError> 
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let mut lake = open(name, &runtime)?.at(now);
-    let of_lake = |error| pipeline::of_lake(&error);
     let mut code = ExitCode::Ran;
     let text = match command {
         LakeCommand::Optimize(_) => {
-            let resources = (machine_memory_half(), threads);
+            let resources = (usize::try_from(half_of_memory()).unwrap_or(usize::MAX), threads);
             let optimized = pipeline::optimize(&mut lake, &runtime, resources, &cancel)?;
             format!("{} put together in {}\n", counted(optimized.before as u64, "file"), optimized.after)
         }
         LakeCommand::Vacuum(args) => {
-            let deleted = runtime.block_on(lake.vacuum(args.keep_days, args.dry_run)).map_err(of_lake)?;
+            let deleted = runtime.block_on(lake.vacuum(args.keep_days, args.dry_run))?;
             let verb = if args.dry_run { "would be deleted" } else { "deleted" };
             let paths = deleted.iter().map(|path| Escaped(path).to_string());
             lines(paths.chain([format!("{} {verb}", counted(deleted.len() as u64, "file"))]))
         }
-        LakeCommand::History(args) => history(&runtime.block_on(lake.history(args.limit)).map_err(of_lake)?),
+        LakeCommand::History(args) => history(&runtime.block_on(lake.history(args.limit))?),
         LakeCommand::Verify(_) => {
-            let verified = runtime.block_on(lake.verify()).map_err(of_lake)?;
+            let verified = runtime.block_on(lake.verify())?;
             if verified.problem_count > 0 {
                 code = ExitCode::Internal;
             }
@@ -58,9 +57,8 @@ pub fn run(command: &LakeCommand, now: UtcMicros) -> Result<ExitCode, RunError> 
 
 /// Opens a lake that is there.
 pub(super) fn open(name: &str, runtime: &tokio::runtime::Runtime) -> Result<Lake, RunError> {
-    let of_lake = |error| pipeline::of_lake(&error);
-    let location = LakeLocation::parse(name).map_err(of_lake)?;
-    let lake = runtime.block_on(Lake::open(&location)).map_err(of_lake)?;
+    let location = LakeLocation::parse(name)?;
+    let lake = runtime.block_on(Lake::open(&location))?;
     lake.ok_or_else(|| RunError::Usage {
         message: format!("{location} is no lake"),
         hint: Some("airside ingest PATH --lake LAKE makes one".to_owned()),

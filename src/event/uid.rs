@@ -202,6 +202,19 @@ pub fn write_hex(uid: [u8; 16], out: &mut String) {
     out.push_str(std::str::from_utf8(&hex).unwrap_or_default());
 }
 
+/// A uid as the number that its 32 lower-case hex digits stand for; `None` for other text.
+pub fn number(uid: &str) -> Option<u128> {
+    let digits = <[u8; 32]>::try_from(uid.as_bytes()).ok()?;
+    digits.iter().try_fold(0_u128, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(value))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

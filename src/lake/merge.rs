@@ -12,8 +12,8 @@ use arrow::record_batch::RecordBatch;
 use super::columns::{TextView, numbers};
 use super::{Conflict, Resolved};
 use crate::event::builder::BATCH_ROWS;
-use crate::event::schema;
 use crate::event::vocabulary::Form;
+use crate::event::{schema, uid};
 use crate::json::write_json_string;
 use crate::parallel;
 
@@ -131,7 +131,7 @@ fn spread(batch_index: usize, batch: &RecordBatch) -> Result<Vec<Vec<Entry>>, Ar
     let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let mut buckets = vec![Vec::new(); 1 << BUCKET_BITS];
     for row in 0..batch.num_rows() {
-        let uid = uids.get(row).and_then(parse_hex);
+        let uid = uids.get(row).and_then(uid::number);
         let uid = uid.ok_or_else(|| ArrowError::ComputeError("an event without uid".to_owned()))?;
         let bucket = usize::try_from(uid >> (u128::BITS - BUCKET_BITS)).unwrap_or(0);
         if let Some(bucket) = buckets.get_mut(bucket) {
@@ -139,19 +139,6 @@ fn spread(batch_index: usize, batch: &RecordBatch) -> Result<Vec<Vec<Entry>>, Ar
         }
     }
     Ok(buckets)
-}
-
-/// The number that 32 lower-case hex digits stand for.
-fn parse_hex(text: &str) -> Option<u128> {
-    let digits = <[u8; 32]>::try_from(text.as_bytes()).ok()?;
-    digits.iter().try_fold(0_u128, |number, digit| {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            _ => return None,
-        };
-        Some(number << 4 | u128::from(value))
-    })
 }
 
 /// The columns that decide between duplicates.

@@ -224,8 +224,8 @@ pub enum Streams {
 pub struct LakeFiles {
     /// The lake.
     pub location: LakeLocation,
-    /// The files by the code of their [`Stream`].
-    pub files: Vec<Vec<DataFile>>,
+    /// The files, of any stream.
+    pub files: Vec<DataFile>,
     /// Events before this are left out.
     pub since: Option<UtcMicros>,
     /// Events at or after this are left out.
@@ -237,10 +237,7 @@ impl LakeFiles {
     /// Those of one stream.
     #[must_use]
     pub fn of(&self, stream: Stream) -> Self {
-        let mut files = vec![Vec::new(); self.files.len()];
-        if let (Some(to), Some(from)) = (files.get_mut(stream as usize), self.files.get(stream as usize)) {
-            to.clone_from(from);
-        }
+        let files = self.files.iter().filter(|file| file.stream == stream).cloned().collect();
         Self { location: self.location.clone(), files, since: self.since, until: self.until }
     }
 }

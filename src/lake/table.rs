@@ -22,12 +22,13 @@ use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use object_store::{DynObjectStore, ObjectStoreExt as _};
 
+use crate::error::RunError;
 use crate::event::vocabulary::Stream;
 use crate::time::UtcMicros;
 
-pub use data_file::{DataFile, FILE_ROWS, FileWriter, read_columns, read_events};
+pub use data_file::{DataFile, FILE_ROWS, FileWriter, OpenFile};
 pub use ledger::{Entry, Ledger, News, Page, Pending, Totals};
-pub use location::{LakeLocation, Place, is_lake};
+pub use location::{LakeLocation, Place, is_lake_in_container, is_local_lake};
 pub use maintain::{Commit, Verified};
 pub use schema::{EVENT_DATE, STREAM, events_with_undo};
 
@@ -93,6 +94,20 @@ pub enum LakeError {
     /// Events that do not fit their schema.
     #[error("events do not fit the lake's schema")]
     Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl From<LakeError> for RunError {
+    /// What is wrong with a place is for the user to mend.
+    fn from(error: LakeError) -> Self {
+        match &error {
+            LakeError::Location { .. } | LakeError::NotOurs { .. } => Self::usage(error.to_string()),
+            _ => {
+                let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+                let causes: Vec<String> = causes.map(ToString::to_string).collect();
+                Self::internal(error.to_string(), causes.join(": "))
+            }
+        }
+    }
 }
 
 /// Name of the application whose transactions number the pages of the ledger.

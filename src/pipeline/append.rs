@@ -23,7 +23,7 @@ use super::{Cancel, ReadOptions, Watch};
 use crate::coverage::{Coverage, FailedObject};
 use crate::error::RunError;
 use crate::identity::Classifier;
-use crate::lake::table::{Change, Lake, LakeError, Ledger, News, Pending, Totals};
+use crate::lake::table::{Change, Lake, Ledger, News, Pending, Totals};
 use crate::source::{Listing, Object, Window};
 
 use plan::Plan;
@@ -90,19 +90,19 @@ pub fn append(
 ) -> Result<Appended, RunError> {
     let context = Context { options, runtime, watch, cancel };
     let mut appended = Appended::default();
-    let mut ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
+    let mut ledger = runtime.block_on(lake.ledger())?;
     let mut plan = Plan::new(listing.objects, &ledger, options);
     while let Some(objects) = plan.round(&ledger, &mut appended, cancel) {
         cancel.check()?;
         let is_committed = round(&context, lake, &ledger, &objects, (&mut appended, quarantine))?;
-        ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
+        ledger = runtime.block_on(lake.ledger())?;
         if is_committed {
             plan.advance();
         } else {
             watch.stage("another writer was first: planning again");
         }
     }
-    (appended.unchanged, appended.grown) = (plan.unchanged, plan.grown);
+    appended.unchanged = plan.unchanged;
     reconcile::reconcile(&context, lake, &mut appended)?;
     for (object, reason) in listing.failed {
         appended.coverage.objects.failed += 1;
@@ -134,8 +134,7 @@ fn round(
     let read = ingested.coverage.clone();
 
     watch.stage("look up");
-    let earlier =
-        runtime.block_on(neighbours::find(lake, &keys.unwrap_or_default())).map_err(|error| of_lake(&error))?;
+    let earlier = runtime.block_on(neighbours::find(lake, &keys.unwrap_or_default()))?;
     let records = earlier.records().map_err(broken)?;
     for (number, batch) in (0_u64..).zip(records) {
         let kept = ingested.store.push((u64::MAX, 0, number), batch);
@@ -166,9 +165,10 @@ fn round(
         only_moves: false,
     };
     cancel.check()?;
-    let is_committed = runtime.block_on(lake.commit(change)).map_err(|error| of_lake(&error))?;
+    let is_committed = runtime.block_on(lake.commit(change))?;
     if is_committed {
         appended.commits += 1;
+        appended.grown += objects.iter().filter(|object| object.start > 0).count() as u64;
         appended.amended += written.amended;
         appended.coverage.add(&coverage);
         quarantine
@@ -210,18 +210,6 @@ fn with(totals: Totals, round: &Coverage) -> Totals {
         duplicates: totals.duplicates + round.records.duplicates,
         skipped: totals.skipped + round.records.skipped,
         rejected: totals.rejected + round.records.rejected,
-    }
-}
-
-/// What an error of a lake is for the run.
-pub fn of_lake(error: &LakeError) -> RunError {
-    match error {
-        LakeError::Location { .. } | LakeError::NotOurs { .. } => RunError::usage(error.to_string()),
-        _ => {
-            let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-            let causes: Vec<String> = causes.map(ToString::to_string).collect();
-            RunError::internal(error.to_string(), causes.join(": "))
-        }
     }
 }
 

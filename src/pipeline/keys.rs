@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use hashbrown::HashSet;
 
+use crate::event::uid;
 use crate::event::vocabulary::LogSource;
 use crate::lake;
 
@@ -32,7 +33,7 @@ impl Keys {
         let operations = operations(batch)?;
         let times =
             batch.column_by_name("time").and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
-        self.uids.extend((0..batch.num_rows()).filter_map(|row| uid(uids.get(row)?)));
+        self.uids.extend((0..batch.num_rows()).filter_map(|row| uid::number(uids.get(row)?)));
         self.operations.extend(operations.into_iter().flatten());
         self.days.extend(times.into_iter().flat_map(|times| times.values().iter().map(|time| day_of(*time))));
         Ok(())
@@ -42,11 +43,6 @@ impl Keys {
 /// Days since 1970 in UTC.
 pub(super) fn day_of(micros: i64) -> i64 {
     micros.div_euclid(DAY)
-}
-
-/// A uid as a number.
-pub(super) fn uid(text: &str) -> Option<u128> {
-    u128::from_str_radix(text, 16).ok()
 }
 
 /// For each row that is an Activity record with a correlation id: a hash of what it shares with the

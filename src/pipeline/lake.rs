@@ -9,12 +9,10 @@ use arrow::record_batch::RecordBatch;
 
 use super::Loaded;
 use super::analyse::stream_tables;
-use super::append::of_lake;
 use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
-use crate::event::vocabulary::Stream;
 use crate::identity::Classifier;
-use crate::lake::table::Lake;
+use crate::lake::table::{DataFile, Lake};
 use crate::lake::{self, LakeFiles, Streams};
 use crate::sql::session::{self, SessionOptions, plan_read_only};
 use crate::sql::tables;
@@ -35,15 +33,12 @@ pub fn open_lake(
     runtime: &Runtime,
     threads: usize,
 ) -> Result<Loaded, RunError> {
-    let ledger = runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
-    let mut files = vec![Vec::new(); Stream::ALL.len()];
-    for file in lake.files().map_err(|error| of_lake(&error))? {
-        let is_early = since.is_some_and(|since| file.date < since.date().to_string());
-        let is_late = until.is_some_and(|until| file.date > until.date().to_string());
-        if let (false, false, Some(files)) = (is_early, is_late, files.get_mut(file.stream as usize)) {
-            files.push(file);
-        }
-    }
+    let ledger = runtime.block_on(lake.ledger())?;
+    let is_asked_for = |file: &DataFile| {
+        since.is_none_or(|since| file.date >= since.date().to_string())
+            && until.is_none_or(|until| file.date <= until.date().to_string())
+    };
+    let files = lake.files()?.into_iter().filter(is_asked_for).collect();
     let streams = Streams::Lake(LakeFiles { location: lake.location().clone(), files, since, until });
     let mut coverage = Coverage::default();
     let totals = ledger.totals;

@@ -7,9 +7,9 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::Cancel;
-use super::append::{of_lake, sorted, unsorted};
+use super::append::{sorted, unsorted};
 use crate::error::RunError;
-use crate::lake::table::{Change, DataFile, FILE_ROWS, Lake, read_events};
+use crate::lake::table::{Change, DataFile, FILE_ROWS, Lake};
 use crate::sql::session::{self, SessionOptions};
 
 /// What was put together.
@@ -36,8 +36,7 @@ pub fn optimize(
     loop {
         let (mut optimized, mut change) = (Optimized::default(), Change { only_moves: true, ..Change::default() });
         let is_small = |file: &DataFile| file.rows.is_none_or(|rows| rows < FILE_ROWS as u64);
-        let files: Vec<DataFile> =
-            lake.files().map_err(|error| of_lake(&error))?.into_iter().filter(is_small).collect();
+        let files: Vec<DataFile> = lake.files()?.into_iter().filter(is_small).collect();
         for group in files.chunk_by(|a, b| (a.stream, &a.date) == (b.stream, &b.date)) {
             cancel.check()?;
             if group.len() < 2 {
@@ -56,7 +55,7 @@ pub fn optimize(
             ("airsideFilesBefore".to_owned(), json!(optimized.before)),
             ("airsideFilesAfter".to_owned(), json!(optimized.after)),
         ]);
-        if runtime.block_on(lake.commit(change)).map_err(|error| of_lake(&error))? {
+        if runtime.block_on(lake.commit(change))? {
             return Ok(optimized);
         }
     }
@@ -72,13 +71,13 @@ async fn together(
     let ctx = session::build(&SessionOptions { memory_bytes: memory_bytes / 2, threads, temp_dir: None })?;
     let mut batches = Vec::new();
     for file in files {
-        batches.extend(read_events(lake.store(), file, None).await.map_err(|error| of_lake(&error))?);
+        batches.extend(file.open(lake.store()).await?.events(None)?);
     }
     let events = ctx.read_batches(batches).map_err(unsorted)?;
     let mut rows = sorted(events).map_err(unsorted)?.execute_stream().await.map_err(unsorted)?;
-    let mut writer = lake.writer(first.stream, &first.date, true).map_err(|error| of_lake(&error))?;
+    let mut writer = lake.writer(first.stream, &first.date, true)?;
     while let Some(batch) = rows.next().await {
-        writer.write(lake.store(), &batch.map_err(unsorted)?).await.map_err(|error| of_lake(&error))?;
+        writer.write(lake.store(), &batch.map_err(unsorted)?).await?;
     }
-    writer.finish(lake.store()).await.map_err(|error| of_lake(&error))
+    Ok(writer.finish(lake.store()).await?)
 }

@@ -11,32 +11,17 @@ use crate::report::ReportError;
 mod arrow;
 mod ocsf;
 
-/// The forms of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventFormat {
-    /// OCSF, an event a line.
-    Ocsf,
-    /// An Arrow IPC file.
-    Arrow,
+formats! {
+    /// The forms of events.
+    pub enum EventFormat {
+        /// OCSF, an event a line.
+        Ocsf = "ocsf",
+        /// An Arrow IPC file.
+        Arrow = "arrow",
+    }
 }
 
 impl EventFormat {
-    /// All forms.
-    pub const ALL: &'static [Self] = &[Self::Ocsf, Self::Arrow];
-
-    /// Its word on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ocsf => "ocsf",
-            Self::Arrow => "arrow",
-        }
-    }
-
-    /// The form with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|format| format.as_str() == word)
-    }
-
     /// Whether it is bytes that no terminal can show.
     pub const fn is_binary(self) -> bool {
         matches!(self, Self::Arrow)

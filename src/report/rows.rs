@@ -27,41 +27,23 @@ use json::{JsonRows, NdjsonRows};
 use parquet::ParquetRows;
 use table::TableRows;
 
-/// The formats of a query's rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RowFormat {
-    /// For people.
-    Table,
-    /// One document: version, rows, coverage.
-    Json,
-    /// One row a line.
-    Ndjson,
-    /// For spreadsheets.
-    Csv,
-    /// Typed columns.
-    Parquet,
+formats! {
+    /// The formats of a query's rows.
+    pub enum RowFormat {
+        /// For people.
+        Table = "table",
+        /// One document: version, rows, coverage.
+        Json = "json",
+        /// One row a line.
+        Ndjson = "ndjson",
+        /// For spreadsheets.
+        Csv = "csv",
+        /// Typed columns.
+        Parquet = "parquet",
+    }
 }
 
 impl RowFormat {
-    /// All formats.
-    pub const ALL: &'static [Self] = &[Self::Table, Self::Json, Self::Ndjson, Self::Csv, Self::Parquet];
-
-    /// Its word on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    /// The format with this word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|format| format.as_str() == word)
-    }
-
     /// Whether it is bytes that no terminal can show.
     pub const fn is_binary(self) -> bool {
         matches!(self, Self::Parquet)

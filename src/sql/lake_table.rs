@@ -46,7 +46,7 @@ pub(super) fn of(ctx: &SessionContext, lake: &LakeFiles) -> Result<Arc<dyn Table
             (store, if folder.path.is_empty() { String::new() } else { format!("{}/", folder.path) })
         }
     };
-    let files = lake.files.iter().flatten().cloned().collect();
+    let files = lake.files.clone();
     let table: Arc<dyn TableProvider> = Arc::new(LakeTable { store, folder, files });
     let bound = |time: UtcMicros| lit(ScalarValue::TimestampMicrosecond(Some(time.0), Some("UTC".into())));
     let since = lake.since.map(|since| col("time").gt_eq(bound(since)));

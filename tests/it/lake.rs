@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use airside::lake::table::{Lake, LakeLocation, read_events};
+use airside::lake::table::{DataFile, Lake, LakeLocation};
+use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,12 +29,16 @@ fn open(lake: &Path) -> Lake {
     runtime().block_on(Lake::open(&location)).unwrap().unwrap()
 }
 
+fn rows(lake: &Lake, file: &DataFile) -> Vec<RecordBatch> {
+    runtime().block_on(file.open(lake.store())).unwrap().events(None).unwrap()
+}
+
 /// Every event with all its columns, by uid; the addresses relative to `base`.
 fn events(lake: &Path, base: &Path) -> BTreeMap<String, Vec<String>> {
     let lake = open(lake);
     let mut events = BTreeMap::new();
     for file in lake.files().unwrap() {
-        for batch in runtime().block_on(read_events(lake.store(), &file, None)).unwrap() {
+        for batch in rows(&lake, &file) {
             let options = FormatOptions::default();
             let columns: Vec<_> =
                 batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
@@ -56,7 +61,7 @@ fn assert_same(found: &BTreeMap<String, Vec<String>>, expected: &BTreeMap<String
     assert!(missing.is_empty() && added.is_empty(), "missing {missing:?}, too many {added:?}");
     let lake = open(lake);
     let files = lake.files().unwrap();
-    let batches = runtime().block_on(read_events(lake.store(), &files[0], None)).unwrap();
+    let batches = rows(&lake, &files[0]);
     let schema = batches[0].schema();
     for (uid, row) in expected {
         for (at, value) in row.iter().enumerate() {
@@ -306,12 +311,7 @@ fn another_implementation_reads_the_same_counts_by_stream_and_day() {
 
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
     for file in open(&lake).files().unwrap() {
-        let rows: usize = runtime()
-            .block_on(read_events(open(&lake).store(), &file, None))
-            .unwrap()
-            .iter()
-            .map(arrow::record_batch::RecordBatch::num_rows)
-            .sum();
+        let rows: usize = rows(&open(&lake), &file).iter().map(RecordBatch::num_rows).sum();
         *expected.entry(format!("{} {}", file.stream, file.date)).or_default() += rows as u64;
     }
     assert_eq!(found, expected);

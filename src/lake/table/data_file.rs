@@ -8,6 +8,7 @@ use arrow::compute::{cast, max, max_string, min, min_string};
 use arrow::datatypes::{DataType, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use deltalake_core::kernel::{Add, LogicalFileView, Remove};
 use object_store::path::Path;
 use object_store::{DynObjectStore, ObjectStoreExt as _};
@@ -15,7 +16,6 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -274,51 +274,59 @@ fn millis(micros: i64) -> String {
     if text.contains('.') { format!("{}Z", text.get(..23).unwrap_or(&text)) } else { text.replace('Z', ".000Z") }
 }
 
-/// Files are small enough to be held whole, and are mostly read whole.
-async fn open(
-    store: &DynObjectStore,
-    file: &DataFile,
-) -> Result<ParquetRecordBatchReaderBuilder<impl ChunkReader + 'static>, LakeError> {
-    let failed = |source| LakeError::Object { path: file.path.clone(), what: "read", source };
-    let got = store.get(&Path::from(file.path.as_str())).await.map_err(failed)?;
-    let bytes = got.bytes().await.map_err(failed)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes);
-    Ok(builder.map_err(|source| parquet("open", &file.path, source))?.with_batch_size(BATCH_ROWS))
+/// A data file at hand: files are small enough to be held whole, and are mostly read whole.
+#[derive(Debug)]
+pub struct OpenFile<'f> {
+    file: &'f DataFile,
+    bytes: Bytes,
 }
 
-/// Some columns of a file.
-///
-/// # Errors
-///
-/// A [`LakeError`].
-pub async fn read_columns(
-    store: &DynObjectStore,
-    file: &DataFile,
-    names: &[&str],
-) -> Result<Vec<RecordBatch>, LakeError> {
-    let builder = open(store, file).await?;
-    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
-    let reader = builder.with_projection(mask).build().map_err(|source| parquet("read", &file.path, source))?;
-    Ok(reader.collect::<Result<_, _>>()?)
-}
-
-/// The rows of a file, all or some, in the schema [`schema::events_with_undo`].
-///
-/// # Errors
-///
-/// A [`LakeError`].
-pub async fn read_events(
-    store: &DynObjectStore,
-    file: &DataFile,
-    rows: Option<RowSelection>,
-) -> Result<Vec<RecordBatch>, LakeError> {
-    let mut builder = open(store, file).await?;
-    if let Some(rows) = rows {
-        builder = builder.with_row_selection(rows);
+impl DataFile {
+    /// Fetches the file.
+    ///
+    /// # Errors
+    ///
+    /// [`LakeError::Object`].
+    pub async fn open(&self, store: &DynObjectStore) -> Result<OpenFile<'_>, LakeError> {
+        let failed = |source| LakeError::Object { path: self.path.clone(), what: "read", source };
+        let got = store.get(&Path::from(self.path.as_str())).await.map_err(failed)?;
+        Ok(OpenFile { file: self, bytes: got.bytes().await.map_err(failed)? })
     }
-    let reader = builder.build().map_err(|source| parquet("read", &file.path, source))?;
-    let schema = schema::events_with_undo();
-    reader.map(|batch| Ok(conform(&with_stream(&batch?, file.stream)?, &schema)?)).collect()
+}
+
+impl OpenFile<'_> {
+    fn reader(&self) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, LakeError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(self.bytes.clone());
+        Ok(builder.map_err(|source| parquet("open", &self.file.path, source))?.with_batch_size(BATCH_ROWS))
+    }
+
+    /// Some columns.
+    ///
+    /// # Errors
+    ///
+    /// A [`LakeError`].
+    pub fn columns(&self, names: &[&str]) -> Result<Vec<RecordBatch>, LakeError> {
+        let builder = self.reader()?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+        let reader = builder.with_projection(mask).build();
+        let reader = reader.map_err(|source| parquet("read", &self.file.path, source))?;
+        Ok(reader.collect::<Result<_, _>>()?)
+    }
+
+    /// The rows, all or some, in the schema [`schema::events_with_undo`].
+    ///
+    /// # Errors
+    ///
+    /// A [`LakeError`].
+    pub fn events(&self, rows: Option<RowSelection>) -> Result<Vec<RecordBatch>, LakeError> {
+        let mut builder = self.reader()?;
+        if let Some(rows) = rows {
+            builder = builder.with_row_selection(rows);
+        }
+        let reader = builder.build().map_err(|source| parquet("read", &self.file.path, source))?;
+        let schema = schema::events_with_undo();
+        reader.map(|batch| Ok(conform(&with_stream(&batch?, self.file.stream)?, &schema)?)).collect()
+    }
 }
 
 fn with_stream(batch: &RecordBatch, stream: Stream) -> Result<RecordBatch, ArrowError> {

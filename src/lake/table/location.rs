@@ -35,11 +35,16 @@ impl fmt::Display for LakeLocation {
     }
 }
 
-/// Whether an argument names a lake: a folder with a Delta log, here or in a container. What cannot be
-/// looked at is none; reading it as logs says why.
-pub async fn is_lake(argument: &str) -> bool {
+/// Whether an argument names a local lake: a folder with a Delta log.
+pub fn is_local_lake(argument: &str) -> bool {
+    Path::new(argument).join("_delta_log").is_dir()
+}
+
+/// Whether an argument names a lake in a container. What cannot be looked at is none; reading it as
+/// logs says why.
+pub async fn is_lake_in_container(argument: &str) -> bool {
     if !argument.contains("://") {
-        return Path::new(argument).join("_delta_log").is_dir();
+        return false;
     }
     let Ok(log) = LakeLocation::parse(argument).and_then(|location| location.log_store()) else { return false };
     deltalake_core::DeltaTable::new(log).verify_deltatable_existence().await.unwrap_or(false)
@@ -72,7 +77,7 @@ impl LakeLocation {
 
     #[cfg(not(feature = "azure"))]
     fn in_container(argument: &str) -> Result<Self, LakeError> {
-        let name = argument.split('?').next().unwrap_or_default();
+        let name = crate::source::without_query(argument);
         let detail = format!("{name}: this build has no Azure storage; build it with --features azure,lake");
         Err(LakeError::Location { detail })
     }

@@ -10,8 +10,8 @@ use futures::TryStreamExt as _;
 use object_store::ObjectStoreExt as _;
 use serde_json::Value;
 
-use super::data_file::read_columns;
 use super::{DataFile, Lake, LakeError, Ledger, delta, ledger};
+use crate::event::uid;
 use crate::lake::columns::TextView;
 use crate::time::UtcMicros;
 
@@ -170,7 +170,7 @@ impl Lake {
             Err(source) => return Err(LakeError::Object { path: file.path.clone(), what: "look at", source }),
         }
         let mut rows = 0;
-        for batch in read_columns(&self.store, file, VERIFIED).await? {
+        for batch in file.open(&self.store).await?.columns(VERIFIED)? {
             rows += batch.num_rows() as u64;
             let ids = TextView::of(&batch, "event_uid")?;
             let objects = TextView::of(&batch, "object")?;
@@ -181,8 +181,8 @@ impl Lake {
             let (offsets, lengths) = (number("offset"), number("length"));
             for row in 0..batch.num_rows() {
                 let id = ids.get(row).unwrap_or_default();
-                match u128::from_str_radix(id, 16) {
-                    Ok(id) if uids.insert(id) => {}
+                match uid::number(id) {
+                    Some(id) if uids.insert(id) => {}
                     _ => verified.problem(format!("{}: the event {id} is there twice, or has no uid", file.path)),
                 }
                 let time = times.filter(|times| times.is_valid(row)).map(|times| UtcMicros(times.value(row)));

@@ -5,8 +5,9 @@ use arrow::record_batch::RecordBatch;
 use hashbrown::HashMap;
 use parquet::arrow::arrow_reader::RowSelection;
 
-use super::super::keys::{Keys, day_of, operations, uid};
-use crate::lake::table::{DataFile, Lake, LakeError, read_columns, read_events};
+use super::super::keys::{Keys, day_of, operations};
+use crate::event::uid;
+use crate::lake::table::{DataFile, Lake, LakeError};
 use crate::lake::{self, undo};
 use crate::time::UtcMicros;
 
@@ -60,11 +61,12 @@ pub(super) async fn find(lake: &Lake, keys: &Keys) -> Result<Earlier, LakeError>
         if keys.days.range(day - DAYS_AROUND..=day + DAYS_AROUND).next().is_none() {
             continue;
         }
+        let open = file.open(lake.store()).await?;
         let mut is_wanted: Vec<bool> = Vec::new();
-        for batch in read_columns(lake.store(), &file, KEY_COLUMNS).await? {
+        for batch in open.columns(KEY_COLUMNS)? {
             let uids = lake::text_column(&batch, "event_uid")?;
             for (row, operation) in operations(&batch)?.into_iter().enumerate() {
-                let is_same = uids.get(row).and_then(uid).is_some_and(|uid| keys.uids.contains(&uid));
+                let is_same = uids.get(row).and_then(uid::number).is_some_and(|uid| keys.uids.contains(&uid));
                 is_wanted.push(is_same || operation.is_some_and(|operation| keys.operations.contains(&operation)));
             }
         }
@@ -72,11 +74,11 @@ pub(super) async fn find(lake: &Lake, keys: &Keys) -> Result<Earlier, LakeError>
             continue;
         }
         let rows = RowSelection::from_filters(&[is_wanted.into()]);
-        for batch in read_events(lake.store(), &file, Some(rows)).await? {
+        for batch in open.events(Some(rows))? {
             let uids = lake::text_column(&batch, "event_uid")?;
             let part = earlier.parts.len();
             for row in 0..batch.num_rows() {
-                if let Some(uid) = uids.get(row).and_then(uid) {
+                if let Some(uid) = uids.get(row).and_then(uid::number) {
                     earlier.by_uid.insert(uid, (part, row));
                 }
             }

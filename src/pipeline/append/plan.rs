@@ -47,7 +47,6 @@ pub(super) struct Plan {
     current: Vec<Object>,
     round_bytes: u64,
     pub(super) unchanged: u64,
-    pub(super) grown: u64,
 }
 
 /// What is to be done with an object.
@@ -76,7 +75,7 @@ impl Plan {
         // Objects without an hour, inventories among them, come first.
         remaining.sort_by_cached_key(|object| (source::hour_of(&object.name), object.name.clone()));
         let current = Vec::new();
-        Self { remaining: remaining.into(), current, round_bytes: options.round_bytes, unchanged, grown: 0 }
+        Self { remaining: remaining.into(), current, round_bytes: options.round_bytes, unchanged }
     }
 
     /// The objects of the next round, with the places to read them from; `None` where all is read.
@@ -93,10 +92,7 @@ impl Plan {
                     continue;
                 }
                 Task::Read => 0,
-                Task::ReadOn(start) => {
-                    self.grown += 1;
-                    start
-                }
+                Task::ReadOn(start) => start,
                 Task::ReadAgain => {
                     if !appended.replaced.contains(&object.name) {
                         appended.replaced.push(object.name.clone());

@@ -8,11 +8,11 @@ use arrow::record_batch::RecordBatch;
 use serde_json::json;
 
 use super::neighbours::Earlier;
-use super::{Appended, Context, broken, of_lake, write};
+use super::{Appended, Context, broken, write};
 use crate::error::RunError;
 use crate::event::vocabulary::Stream;
 use crate::identity::Classifier;
-use crate::lake::table::{Change, DataFile, Lake, Ledger, News, Pending, read_columns, read_events};
+use crate::lake::table::{Change, Lake, LakeError, Ledger, News, OpenFile, Pending};
 use crate::lake::{self, StoreError, StreamsBuilder, undo};
 
 /// The columns that name who is classified.
@@ -21,14 +21,14 @@ const NAMES: &[&str] = &["principal_id", "app_id", "principal_name", "assignee_i
 /// Moves events to the streams of their principals, in one commit, until that commit counts.
 pub(super) fn reconcile(context: &Context<'_>, lake: &mut Lake, appended: &mut Appended) -> Result<(), RunError> {
     loop {
-        let ledger = context.runtime.block_on(lake.ledger()).map_err(|error| of_lake(&error))?;
+        let ledger = context.runtime.block_on(lake.ledger())?;
         if ledger.pending.is_empty() {
             return Ok(());
         }
         context.watch.stage("reconcile");
         let (change, moved) = changes(context, lake, &ledger)?;
         context.cancel.check()?;
-        if context.runtime.block_on(lake.commit(change)).map_err(|error| of_lake(&error))? {
+        if context.runtime.block_on(lake.commit(change))? {
             appended.reclassified += moved;
             return Ok(());
         }
@@ -40,24 +40,22 @@ fn changes(context: &Context<'_>, lake: &Lake, ledger: &Ledger) -> Result<(Chang
     let classifier = Classifier::build(ledger.inventory.clone(), &ledger.evidence);
     let mut builder = StreamsBuilder::in_files().map_err(stored)?;
     let (mut adds, mut removes, mut moved) = (Vec::new(), Vec::new(), 0);
-    for file in lake.files().map_err(|error| of_lake(&error))? {
+    for file in lake.files()? {
         context.cancel.check()?;
-        let reads =
-            context.runtime.block_on(concerns(lake, &file, &ledger.pending)).map_err(|error| of_lake(&error))?;
-        if !reads {
+        let open = context.runtime.block_on(file.open(lake.store()))?;
+        if !concerns(&open, &ledger.pending)? {
             continue;
         }
-        let batches =
-            context.runtime.block_on(read_events(lake.store(), &file, None)).map_err(|error| of_lake(&error))?;
+        let batches = open.events(None)?;
         let split: Vec<_> = batches.iter().map(|batch| reclassify(batch, &classifier)).collect::<Result<_, _>>()?;
         let changed: usize = split.iter().map(|(_, changed)| changed.num_rows()).sum();
         if changed == 0 {
             continue;
         }
         moved += changed as u64;
-        let mut writer = lake.writer(file.stream, &file.date, false).map_err(|error| of_lake(&error))?;
+        let mut writer = lake.writer(file.stream, &file.date, false)?;
         for (stays, changed) in split {
-            context.runtime.block_on(writer.write(lake.store(), &stays)).map_err(|error| of_lake(&error))?;
+            context.runtime.block_on(writer.write(lake.store(), &stays))?;
             for stream in Stream::ALL {
                 let is_of = lake::text_column(&changed, "stream").map_err(broken)?.rows_of(stream.as_str());
                 let part = filter_record_batch(&changed, &is_of.into()).map_err(broken)?;
@@ -66,7 +64,7 @@ fn changes(context: &Context<'_>, lake: &Lake, ledger: &Ledger) -> Result<(Chang
                 }
             }
         }
-        adds.extend(context.runtime.block_on(writer.finish(lake.store())).map_err(|error| of_lake(&error))?);
+        adds.extend(context.runtime.block_on(writer.finish(lake.store()))?);
         removes.push(lake.remove(&file, false));
     }
     let streams = builder.finish().map_err(stored)?;
@@ -84,12 +82,12 @@ fn changes(context: &Context<'_>, lake: &Lake, ledger: &Ledger) -> Result<(Chang
 }
 
 /// Whether a file has events of those who are known better by now.
-async fn concerns(lake: &Lake, file: &DataFile, pending: &Pending) -> Result<bool, lake::table::LakeError> {
+fn concerns(file: &OpenFile<'_>, pending: &Pending) -> Result<bool, LakeError> {
     if pending.all {
         return Ok(true);
     }
     let keys: BTreeSet<&str> = pending.keys.iter().map(String::as_str).collect();
-    for batch in read_columns(lake.store(), file, NAMES).await? {
+    for batch in file.columns(NAMES)? {
         for name in NAMES {
             let names = lake::text_column(&batch, name)?;
             if (0..batch.num_rows()).any(|row| names.get(row).is_some_and(|name| keys.contains(name))) {

@@ -12,12 +12,13 @@ use futures::StreamExt as _;
 use hashbrown::{HashMap, HashSet};
 use tokio::runtime::Runtime;
 
-use super::super::keys::{day_of, uid};
+use super::super::keys::day_of;
+use super::broken;
 use super::neighbours::Earlier;
-use super::{broken, of_lake};
 use crate::error::RunError;
+use crate::event::uid;
 use crate::event::vocabulary::Stream;
-use crate::lake::table::{FileWriter, Lake, read_events};
+use crate::lake::table::{FileWriter, Lake};
 use crate::lake::{self, Streams, undo};
 use crate::sql::session::{self, SessionOptions};
 use crate::time::UtcMicros;
@@ -67,15 +68,15 @@ pub(super) fn streams(
         for (file, gone) in files {
             let Some(file) = earlier.files.get(file) else { continue };
             written.amended += gone.len() as u64;
-            let mut writer = lake.writer(file.stream, &file.date, false).map_err(|error| of_lake(&error))?;
-            for batch in read_events(lake.store(), file, None).await.map_err(|error| of_lake(&error))? {
+            let mut writer = lake.writer(file.stream, &file.date, false)?;
+            for batch in file.open(lake.store()).await?.events(None)? {
                 let uids = lake::text_column(&batch, "event_uid").map_err(broken)?;
-                let stays = |row| uids.get(row).and_then(uid).is_none_or(|uid| !gone.contains(&uid));
+                let stays = |row| uids.get(row).and_then(uid::number).is_none_or(|uid| !gone.contains(&uid));
                 let stays: BooleanArray = (0..batch.num_rows()).map(|row| Some(stays(row))).collect();
                 let rest = filter_record_batch(&batch, &stays).map_err(broken)?;
-                writer.write(lake.store(), &rest).await.map_err(|error| of_lake(&error))?;
+                writer.write(lake.store(), &rest).await?;
             }
-            written.adds.extend(writer.finish(lake.store()).await.map_err(|error| of_lake(&error))?);
+            written.adds.extend(writer.finish(lake.store()).await?);
             written.removes.push(lake.remove(file, false));
         }
         Ok(written)
@@ -101,13 +102,10 @@ impl Out<'_> {
             let date = day.first().map_or_else(String::new, |time| UtcMicros(*time).date().to_string());
             if self.writer.as_ref().is_none_or(|writer| writer.date() != date) {
                 self.end().await?;
-                self.writer = Some(self.lake.writer(self.stream, &date, false).map_err(|error| of_lake(&error))?);
+                self.writer = Some(self.lake.writer(self.stream, &date, false)?);
             }
             if let Some(writer) = &mut self.writer {
-                writer
-                    .write(self.lake.store(), &batch.slice(start, day.len()))
-                    .await
-                    .map_err(|error| of_lake(&error))?;
+                writer.write(self.lake.store(), &batch.slice(start, day.len())).await?;
             }
             start += day.len();
         }
@@ -116,7 +114,7 @@ impl Out<'_> {
 
     async fn end(&mut self) -> Result<(), RunError> {
         if let Some(writer) = self.writer.take() {
-            self.adds.extend(writer.finish(self.lake.store()).await.map_err(|error| of_lake(&error))?);
+            self.adds.extend(writer.finish(self.lake.store()).await?);
         }
         Ok(())
     }
@@ -167,7 +165,7 @@ fn keep_new(
     let uid_of = {
         let uids = batch.column_by_name("event_uid").cloned();
         let uids = uids.map(|uids| arrow::compute::cast(&uids, &DataType::Utf8)).transpose().map_err(broken)?;
-        move |row: usize| uids.as_ref().and_then(|uids| uid(uids.as_string::<i32>().value(row)))
+        move |row: usize| uids.as_ref().and_then(|uids| uid::number(uids.as_string::<i32>().value(row)))
     };
     let mut rows: Vec<u32> = Vec::new();
     let mut places: Vec<(usize, usize)> = Vec::new();

@@ -24,6 +24,9 @@ mod fast_path;
 mod fault_proxy;
 mod formats;
 mod forms;
+mod fuzz;
+#[path = "../fuzz/targets.rs"]
+mod fuzz_targets;
 mod generated;
 #[cfg(feature = "lake")]
 mod lake;
@@ -47,4 +50,5 @@ mod sql;
 mod sql_prompt;
 mod support;
 mod tenant;
+mod torture;
 mod uid;

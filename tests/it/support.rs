@@ -37,6 +37,19 @@ pub(crate) fn folder<N: AsRef<str>, C: AsRef<[u8]>>(files: &[(N, C)]) -> TempDir
     folder
 }
 
+/// All files below a folder, sorted.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
+}
+
 /// Reads everything under `path` with default options.
 pub(crate) fn read(path: &Path) -> Loaded {
     read_with(path, &ReadOptions::default())

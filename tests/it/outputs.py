@@ -2,7 +2,7 @@
 
 usage: outputs.py FORMAT FILE SCHEMA
 
-For `arrow` it counts the events of an Arrow IPC file.
+For `arrow`, `parquet`, `csv` and `ndjson` it counts the events of the file.
 
 SCHEMA is a file for `sarif`; the schemas of OCSF come with the package ocsf-json-schema, those of
 STIX with stix2-validator. Prints what is wrong, line by line; exit code 1 if anything is.
@@ -49,17 +49,26 @@ def stix(document, _schema):
     return [f"{error}" for error in results.errors]
 
 
-def arrow(path, _schema):
+def events(form, path):
     """Prints the number of events by stream, as another reader counts them."""
+    import pyarrow.csv
     import pyarrow.ipc
+    import pyarrow.json
+    import pyarrow.parquet
 
-    with pyarrow.ipc.open_file(path) as file:
-        table = file.read_all()
+    if form == "arrow":
+        with pyarrow.ipc.open_file(path) as file:
+            table = file.read_all()
+    else:
+        read = {"parquet": pyarrow.parquet.read_table, "csv": pyarrow.csv.read_csv, "ndjson": pyarrow.json.read_json}
+        table = read[form](path)
     table.validate(full=True)
+    if pyarrow.types.is_dictionary(table.schema.field("stream").type):
+        at = table.schema.get_field_index("stream")
+        table = table.set_column(at, "stream", table.column(at).cast("string"))
     counts = table.column("stream").value_counts()
     print(json.dumps({count["values"].as_py(): count["counts"].as_py() for count in counts}, sort_keys=True))
     print(table.num_rows, table.num_columns, table.schema.field("time").type)
-    return []
 
 
 def problem(error):
@@ -68,8 +77,8 @@ def problem(error):
 
 if __name__ == "__main__":
     schema = sys.argv[3] if len(sys.argv) > 3 else None
-    if sys.argv[1] == "arrow":
-        arrow(sys.argv[2], schema)
+    if sys.argv[1] in ("arrow", "parquet", "csv", "ndjson"):
+        events(sys.argv[1], sys.argv[2])
         sys.exit(0)
     check = {"sarif": sarif, "ocsf": ocsf, "stix": stix}[sys.argv[1]]
     with open(sys.argv[2], encoding="utf-8") as file:

@@ -230,26 +230,33 @@ fn events_of_one_stream_are_ordered_by_time_and_lead_back_to_their_records() {
 }
 
 #[test]
-fn an_arrow_file_has_all_events_and_columns_as_another_reader_sees_them() {
+fn files_of_events_have_all_of_them_and_all_columns_as_another_reader_sees_them() {
+    let forms = [("arrow", "timestamp[us, tz=UTC]"), ("parquet", "timestamp[us, tz=UTC]")];
+    let forms = forms.into_iter().chain([("csv", "timestamp[ns, tz=UTC]"), ("ndjson", "string")]);
     let folder = tempfile::tempdir().unwrap();
-    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
-    for file in [&first, &second] {
-        let target = format!("arrow={}", path(file));
-        let output = airside(&["events", "sample-logs/tenant", "--output", &target]);
+    for name in ["first", "second"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        let target = |form: &str| format!("{form}={}", path(&folder.path().join(name).join(form)));
+        let targets = ["arrow", "parquet", "csv", "ndjson"].map(target);
+        let outputs = targets.iter().flat_map(|target| ["--output", target.as_str()]);
+        let output = airside(&["events", "sample-logs/tenant"].into_iter().chain(outputs).collect::<Vec<_>>());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
     }
 
-    assert!(fs::read(&first).unwrap() == fs::read(&second).unwrap(), "the same input gives the same bytes");
     let counts = stdout(&airside(&["identities", "sample-logs/tenant", "--format", "ndjson"]));
     let mut by_stream = std::collections::BTreeMap::<String, u64>::new();
     for row in counts.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         *by_stream.entry(row["stream"].as_str().unwrap().to_owned()).or_default() += row["events"].as_u64().unwrap();
     }
-    let Some((is_right, said)) = validate("arrow", &first) else { return };
-    assert!(is_right, "{said}");
-    let mut lines = said.lines();
-    let read: std::collections::BTreeMap<String, u64> = serde_json::from_str(lines.next().unwrap()).unwrap();
-    assert_eq!(read, by_stream);
     let columns = airside::event::schema::COLUMNS.len();
-    assert_eq!(lines.next().unwrap(), format!("391 {columns} timestamp[us, tz=UTC]"));
+    for (form, time) in forms {
+        let [first, second] = ["first", "second"].map(|name| folder.path().join(name).join(form));
+        assert!(fs::read(&first).unwrap() == fs::read(&second).unwrap(), "the same input gives the same bytes");
+        let Some((is_right, said)) = validate(form, &first) else { return };
+        assert!(is_right, "{form}: {said}");
+        let mut lines = said.lines();
+        let read: std::collections::BTreeMap<String, u64> = serde_json::from_str(lines.next().unwrap()).unwrap();
+        assert_eq!(read, by_stream, "{form}");
+        assert_eq!(lines.next().unwrap(), format!("391 {columns} {time}"), "{form}");
+    }
 }

@@ -70,6 +70,24 @@ if (said.ready) {
   await page.keyboard.press("Enter");
   await settled();
   said.after_reset = await status();
+  const dot = page.locator("#timeline-chart circle[tabindex='0']").first();
+  if (await dot.count()) {
+    const place = () => page.evaluate(() => Number(document.activeElement.getAttribute("cx")));
+    await dot.focus();
+    const before = await place();
+    await page.keyboard.press("ArrowRight");
+    said.dots = {
+      stops: await page.locator("#timeline-chart circle[tabindex='0']").count(),
+      moved: (await place()) > before,
+      label: await page.evaluate(() => document.activeElement.getAttribute("aria-label")),
+    };
+    await page.keyboard.press("Enter");
+    await settled();
+    said.dots.titles = await page.locator("#list .finding .title").allTextContents();
+    await page.locator("#reset").focus();
+    await page.keyboard.press("Enter");
+    await settled();
+  }
   await page.locator("#list summary").first().focus();
   await page.keyboard.press("Enter");
   await page.waitForTimeout(100);

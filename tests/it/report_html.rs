@@ -139,6 +139,20 @@ fn findings_are_searched_filtered_and_opened_by_keyboard() {
 }
 
 #[test]
+fn the_timeline_is_walked_and_asked_by_keyboard() {
+    let dots = &TENANT["dots"];
+
+    assert_eq!(dots["stops"], 2, "one stop of the Tab key a stream");
+    assert_eq!(dots["moved"], true);
+    let label = dots["label"].as_str().unwrap();
+    let title = label.lines().nth(1).unwrap();
+    assert!(label.lines().next().unwrap().contains(" finding"), "{label}");
+    let titles = dots["titles"].as_array().unwrap();
+    assert!(titles.iter().any(|one| one == title), "{title} in {titles:?}");
+    assert!(titles.len() < 31);
+}
+
+#[test]
 fn on_paper_every_finding_is_open_and_the_prose_of_a_rule_stands_once() {
     let said = &*TENANT;
 

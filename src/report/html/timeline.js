@@ -42,7 +42,7 @@ function drawTimeline(holder, lanes, [first, last], width) {
   const high = LANE.top + lanes.length * one + LANE.axis;
   const x = d3.scaleUtc([new Date(first / 1000), new Date(last / 1000)], [LANE.left, wide - LANE.right]);
   const at = (micro) => x(new Date(micro / 1000));
-  const svg = d3.select(holder).append("svg").attr("viewBox", `0 0 ${wide} ${high}`).attr("width", wide).attr("height", high).attr("role", "img")
+  const svg = d3.select(holder).append("svg").attr("viewBox", `0 0 ${wide} ${high}`).attr("width", wide).attr("height", high).attr("role", "group")
     .attr("aria-label", lanes.map((lane) => `${STREAM_WORDS[lane.stream]}: ${counted(d3.sum(lane.events, (bar) => bar.events), "event")}, ${counted(d3.sum(lane.found, ([, found]) => found.count), "finding")}`).join("; "));
   svg.append("g").attr("class", "grid").selectAll("line").data(x.ticks(wide / 110)).join("line")
     .attr("x1", x).attr("x2", x).attr("y1", LANE.top).attr("y2", high - LANE.axis);
@@ -79,10 +79,35 @@ function drawLane(svg, lane, top, { at, width, wide }) {
     .attr("y", (bar) => base - y(bar.events)).attr("height", (bar) => y(bar.events))
     .append("title").text((bar) => `${minute(bar.time)}: ${counted(bar.events, "event")}`);
   const r = d3.scaleSqrt([1, Math.max(2, d3.max(lane.found, ([, found]) => found.count) || 2)], [5, 12]);
-  group.selectAll("circle").data(lane.found.sort((a, b) => b[1].count - a[1].count)).join("circle")
+  const words = ([time, found]) => [`${minute(time)}: ${counted(found.count, "finding")}`, ...found.titles.slice(0, 8).map(visible)].join("\n");
+  const dots = group.selectAll("circle").data(lane.found.sort((a, b) => b[1].count - a[1].count)).join("circle")
     .attr("class", ([, found]) => `dot ${SEVERITIES[found.worst]}`)
     .attr("cx", ([time]) => at(time + width / 2)).attr("cy", base + 16).attr("r", ([, found]) => r(found.count))
-    .append("title").text(([time, found]) => visible(`${minute(time)}: ${counted(found.count, "finding")}\n${found.titles.slice(0, 8).join("\n")}`));
+    .attr("role", "button").attr("aria-label", words);
+  dots.append("title").text(words);
+  steer(dots.nodes().sort((a, b) => d3.ascending(d3.select(a).datum()[0], d3.select(b).datum()[0])), width);
+}
+
+// One stop of the Tab key a lane: arrows go from dot to dot, Enter asks for the findings of one.
+function steer(nodes, width) {
+  const go = (from, to) => {
+    if (!nodes[to]) return;
+    if (from !== null) nodes[from].setAttribute("tabindex", -1);
+    nodes[to].setAttribute("tabindex", 0);
+    if (from !== null) nodes[to].focus();
+  };
+  const ends = { Home: 0, End: nodes.length - 1 };
+  nodes.forEach((node, index) => {
+    node.setAttribute("tabindex", -1);
+    d3.select(node).on("keydown", (event, [time]) => {
+      const to = { ArrowLeft: index - 1, ArrowRight: index + 1, ...ends }[event.key];
+      if (event.key === "Enter" || event.key === " ") change({ from: time, until: time + width });
+      else if (to === undefined) return;
+      else go(index, to);
+      event.preventDefault();
+    });
+  });
+  go(null, 0);
 }
 
 // The chart as a table, by day, for those who do not see it.

@@ -91,7 +91,8 @@ fn assert_same(expected: &Decoded, got: &Decoded, but: &[&str]) {
         (Ok(expected), Ok(got)) => (expected, got),
         (expected, got) => return assert_eq!(expected.as_ref().err(), got.as_ref().err()),
     };
-    for (field, (expected, got)) in expected.schema().fields().iter().zip(expected.columns().iter().zip(got.columns())) {
+    for (field, (expected, got)) in expected.schema().fields().iter().zip(expected.columns().iter().zip(got.columns()))
+    {
         if !but.contains(&field.name().as_str()) {
             assert_eq!(&plain(expected), &plain(got), "{}", field.name());
         }

@@ -58,7 +58,10 @@ pub(super) fn rule_head(bytes: &[u8]) {
     if let Err(problems) = &parsed {
         let lines = text.lines().count().max(1);
         assert!(!problems.is_empty());
-        assert!(problems.iter().all(|problem: &Problem| problem.line.is_none_or(|line| line <= lines + 1)), "{problems:?}");
+        assert!(
+            problems.iter().all(|problem: &Problem| problem.line.is_none_or(|line| line <= lines + 1)),
+            "{problems:?}"
+        );
     }
     let dos = front_matter::parse("rule.sql", &with_dos_line_ends(&text), None);
     match (parsed, dos) {

@@ -5,7 +5,8 @@ use airside::format;
 use airside::frame::{Framed, Framer, MAX_RECORD_BYTES, Place};
 
 /// The portal's header, so that rows are what is looked at.
-const CSV_HEADER: &[u8] = b"Correlation id,Operation name,Status,Event category,Level,Time,Subscription,Event initiated by\n";
+const CSV_HEADER: &[u8] =
+    b"Correlation id,Operation name,Status,Event category,Level,Time,Subscription,Event initiated by\n";
 
 /// A record or rejected region, and what is on the tape.
 #[derive(Debug, PartialEq)]

@@ -176,7 +176,11 @@ fn damage(original: &Original, random: &mut Random) -> Damaged {
             for step in 0..length {
                 copy.swap(first + step, second + step);
             }
-            Damaged { what: "swapped blocks", bytes: copy, touched: vec![first..first + length, second..second + length] }
+            Damaged {
+                what: "swapped blocks",
+                bytes: copy,
+                touched: vec![first..first + length, second..second + length],
+            }
         }
         4 if !colons.is_empty() => {
             let key = random.of(&["time", "category", "properties", "identity", "operationName", "records", "value"]);
@@ -208,7 +212,11 @@ fn damage(original: &Original, random: &mut Random) -> Damaged {
                     _ => mixed.push(*byte),
                 }
             }
-            let touched = if matches!(original.container, Container::Rigid | Container::Compressed) { vec![0..bytes.len()] } else { Vec::new() };
+            let touched = if matches!(original.container, Container::Rigid | Container::Compressed) {
+                vec![0..bytes.len()]
+            } else {
+                Vec::new()
+            };
             Damaged { what: "mixed line ends", bytes: mixed, touched }
         }
     }

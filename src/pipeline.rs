@@ -121,8 +121,8 @@ pub struct Loaded {
     pub classifier: Classifier,
     /// What was read.
     pub coverage: Coverage,
-    /// Records that were read by their members alone, without a tape: how far the fast path reached.
-    pub by_members: u64,
+    /// How far the fast path reached.
+    pub reached: Reached,
     /// The first rejected records, by object and offset.
     pub rejected: Vec<Quarantined>,
 }
@@ -132,6 +132,22 @@ pub struct Loaded {
 ///
 /// # Errors
 ///
+/// How many records were read in the fast way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// Records that were read by their members alone, without a tape.
+    pub by_members: u64,
+    /// Records whose keys all were where they were expected, by the records before them.
+    pub known_layouts: u64,
+}
+
+impl Reached {
+    fn add(&mut self, other: Self) {
+        self.by_members += other.by_members;
+        self.known_layouts += other.known_layouts;
+    }
+}
+
 /// [`RunError::Internal`] where temporary files or the quarantine cannot be written;
 /// [`RunError::Interrupted`].
 pub fn read(

@@ -23,7 +23,7 @@ use crate::lake::Streams;
 #[cfg(feature = "lake")]
 use crate::lake::table::{is_lake_in_container, is_local_lake};
 use crate::matrix::Matrix;
-use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Watch};
+use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Reached, Watch};
 use crate::report::IdentityRow;
 use crate::report::activity::Activity;
 use crate::report::escape::Escaped;
@@ -45,6 +45,10 @@ const BLOCKS_IN_MEMORY: usize = 128;
 pub(super) struct Request {
     /// What to read.
     pub(super) read: ReadOptions,
+/// Where this is set, a run says on standard error how far the fast way of reading reached:
+/// `benches/compare` asks.
+const BENCH_VARIABLE: &str = "AIRSIDE_BENCH";
+
     /// The rules; `None` where identities are all that is asked for.
     pub(super) rules: Option<RuleSelection>,
     /// The file that keeps what earlier runs saw.
@@ -234,7 +238,13 @@ pub(super) fn load(
     }
     let options = pipeline::ReadOptions { since: read.since, until: read.until, ..machine.read_options() };
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
-    pipeline::read(listing, &options, &mut quarantine, progress, cancel)
+    let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
+    if std::env::var_os(BENCH_VARIABLE).is_some() {
+        let Reached { by_members, known_layouts } = loaded.reached;
+        let line = format!("reached: {by_members} records by members, {known_layouts} by known layouts");
+        writeln!(io::stderr(), "{line}").unwrap_or_default();
+    }
+    Ok(loaded)
 }
 
 /// A runtime for rules over files, which go one by one: every thread more would keep memory of its

@@ -36,7 +36,7 @@ pub(super) fn settle(
     quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
 ) -> Result<(Loaded, Inventory), RunError> {
-    let Ingested { store, mut inventory, evidence, mut coverage, by_members, .. } = ingested;
+    let Ingested { store, mut inventory, evidence, mut coverage, reached, .. } = ingested;
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut partitions = store.finish().map_err(stored)?;
@@ -66,7 +66,7 @@ pub(super) fn settle(
     let stated = inventory.clone();
     let classifier = Classifier::build(inventory, &evidence);
     let streams = classify(partitions, &classifier, &mut coverage, (threads, cancel))?;
-    Ok((Loaded { streams, classifier, coverage, by_members, rejected: quarantine.shown().to_vec() }, stated))
+    Ok((Loaded { streams, classifier, coverage, reached, rejected: quarantine.shown().to_vec() }, stated))
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {

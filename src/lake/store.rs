@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{ArrayRef, RecordBatchReader};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatchReader};
 use arrow::compute::{SortColumn, concat_batches, interleave_record_batch, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use hashbrown::DefaultHashBuilder;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -173,31 +173,10 @@ impl Partitions {
         match self {
             Self::Memory(batches) => Ok(std::mem::take(batches)),
             Self::Files { files, .. } => match files.get(partition) {
-                Some(path) => read_sorted(path),
+                Some(path) => sorted(path, open(path)?),
                 None => Ok(Vec::new()),
             },
         }
-    }
-
-    /// Puts batches in a partition's place.
-    ///
-    /// # Errors
-    ///
-    /// A [`StoreError`] where its file cannot be written.
-    pub fn replace(&mut self, partition: usize, batches: Vec<RecordBatch>) -> Result<(), StoreError> {
-        match self {
-            Self::Memory(slot) => *slot = batches,
-            Self::Files { files, .. } => {
-                if let (Some(path), Some(first)) = (files.get(partition), batches.first()) {
-                    let mut writer = TableWriter::create(path.clone(), first.schema())?;
-                    for batch in &batches {
-                        writer.write(batch)?;
-                    }
-                    writer.close()?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -446,25 +425,46 @@ impl TableWriter {
     }
 }
 
+fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
+    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+    let builder = builder.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
+    Ok(builder.with_batch_size(BATCH_ROWS))
+}
+
 /// Reads a temporary file back, batch by batch.
 ///
 /// # Errors
 ///
 /// A [`StoreError`] where it cannot be opened; the items, where it cannot be read on.
 pub fn read_table(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-        .map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
-    Ok(reader)
+    open(path)?.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })
 }
 
-/// Reads a whole file, by object and place in it.
-fn read_sorted(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-    let parquet = |source| StoreError::Parquet { path: path.to_owned(), source };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
-    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(parquet)?;
+/// Reads of a partition's file only the rows whose text in `column` is one of `words`, by object and
+/// place in it.
+///
+/// # Errors
+///
+/// A [`StoreError`] where it cannot be read.
+pub fn rows_of(
+    path: &Path,
+    column: &'static str,
+    words: &'static [&'static str],
+) -> Result<Vec<RecordBatch>, StoreError> {
+    let builder = open(path)?;
+    let columns = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let predicate = ArrowPredicateFn::new(columns, move |batch| {
+        let texts = TextView::of(&batch, column)?;
+        let is_wanted = |row| texts.get(row).is_some_and(|text| words.contains(&text));
+        Ok((0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect::<BooleanArray>())
+    });
+    sorted(path, builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])))
+}
+
+/// Reads what is wanted of a file, by object and place in it.
+fn sorted(path: &Path, builder: ParquetRecordBatchReaderBuilder<File>) -> Result<Vec<RecordBatch>, StoreError> {
+    let reader = builder.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     let whole = concat_batches(&schema, &batches)?;

@@ -25,6 +25,7 @@ mod worker;
 
 use crate::coverage::Coverage;
 use crate::error::RunError;
+use crate::event::schema::ReadColumns;
 use crate::identity::Classifier;
 use crate::lake::Streams;
 use crate::source::Listing;
@@ -63,6 +64,9 @@ pub struct ReadOptions {
     pub block_bytes: usize,
     /// Whether to keep, for each object, from where it can be read on once it has grown.
     pub keeps_places: bool,
+    /// The columns that somebody will read. Counts do not depend on it, and neither does any column
+    /// that is read.
+    pub columns: ReadColumns,
     /// Whether records of archives may be read by their members alone, without a tape. Results do
     /// not depend on it; it is there to be compared with.
     pub by_members: bool,
@@ -87,6 +91,7 @@ impl Default for ReadOptions {
             chunk_bytes: CHUNK_BYTES,
             block_bytes: BLOCK_BYTES,
             keeps_places: false,
+            columns: ReadColumns::ALL,
             by_members: true,
         }
     }
@@ -127,11 +132,6 @@ pub struct Loaded {
     pub rejected: Vec<Quarantined>,
 }
 
-/// Reads, decodes, merges and classifies all objects of a listing; inventory exports among them are
-/// recognised by their shape.
-///
-/// # Errors
-///
 /// How many records were read in the fast way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reached {
@@ -148,6 +148,11 @@ impl Reached {
     }
 }
 
+/// Reads, decodes, merges and classifies all objects of a listing; inventory exports among them are
+/// recognised by their shape.
+///
+/// # Errors
+///
 /// [`RunError::Internal`] where temporary files or the quarantine cannot be written;
 /// [`RunError::Interrupted`].
 pub fn read(

@@ -135,7 +135,7 @@ impl<'w> Worker<'w> {
             cancel,
             sender,
             framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
-            decoder: Decoder::default(),
+            decoder: Decoder { builder: EventBuilder::for_columns(options.columns), ..Decoder::default() },
             part: Part { unit: 0, block: 0 },
             batches: 0,
             chunk: vec![0; options.chunk_bytes.max(1)],

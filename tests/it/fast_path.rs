@@ -45,7 +45,7 @@ fn read(path: &Path, options: &ReadOptions) -> Everything {
 }
 
 /// All batches as one, without dictionaries: these depend on what else a batch holds.
-fn joined(batches: &[RecordBatch]) -> Option<RecordBatch> {
+pub(crate) fn joined(batches: &[RecordBatch]) -> Option<RecordBatch> {
     let plain: Vec<RecordBatch> = batches.iter().map(without_dictionaries).collect();
     plain.first().map(|first| concat_batches(&first.schema(), &plain).unwrap())
 }

@@ -13,7 +13,8 @@ use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBui
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 use tempfile::TempDir;
 
 use super::columns::TextView;
@@ -34,6 +35,11 @@ const ROW_GROUP_ROWS: usize = 2 * BATCH_ROWS;
 /// Bytes of a page, and of the dictionary, of a column in temporary files (64 KiB): a writer holds
 /// one of either for each of some sixty columns.
 const PAGE_BYTES: usize = 64 << 10;
+
+/// The columns with bloom filters in files of streams, and how many different values a row group is
+/// expected to have at most: what people look for, one value of many.
+const WITH_BLOOM_FILTER: &[(&str, u64)] =
+    &[("correlation_id", 1 << 14), ("principal_id", 1 << 10), ("src_ip", 1 << 12)];
 
 /// Where a batch comes from: unit of work, block in it, and number of the batch in that. In memory,
 /// batches are put in this order, whichever thread was first.
@@ -273,8 +279,10 @@ impl StreamsBuilder {
                 if let Some(slot) = writers.get_mut(stream as usize) {
                     let writer = match slot {
                         Some(writer) => writer,
-                        None => slot
-                            .insert(TableWriter::create(dir.path().join(format!("{stream}.parquet")), batch.schema())?),
+                        None => slot.insert(TableWriter::for_queries(
+                            dir.path().join(format!("{stream}.parquet")),
+                            batch.schema(),
+                        )?),
                     };
                     writer.write(&batch)?;
                 }
@@ -376,21 +384,33 @@ pub struct TableWriter {
 }
 
 impl TableWriter {
-    /// Creates the file.
+    /// Creates a file that is to be read back whole.
     ///
     /// # Errors
     ///
     /// A [`StoreError`] where it cannot be created.
     pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
+        Self::with_properties(path, schema, properties())
+    }
+
+    /// Creates a file that queries read: they leave out row groups that lack what they look for.
+    fn for_queries(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
+        let properties = WITH_BLOOM_FILTER.iter().fold(properties(), |properties, (column, values)| {
+            let column = ColumnPath::from(*column);
+            properties
+                .set_column_bloom_filter_enabled(column.clone(), true)
+                .set_column_bloom_filter_max_ndv(column, *values)
+        });
+        Self::with_properties(path, schema, properties)
+    }
+
+    fn with_properties(
+        path: PathBuf,
+        schema: SchemaRef,
+        properties: WriterPropertiesBuilder,
+    ) -> Result<Self, StoreError> {
         let file = File::create(&path).map_err(|source| StoreError::Write { path: path.clone(), source })?;
-        let level = ZstdLevel::try_new(1).unwrap_or_default();
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_data_page_size_limit(PAGE_BYTES)
-            .set_dictionary_page_size_limit(PAGE_BYTES)
-            .build();
-        let writer = ArrowWriter::try_new(file, schema, Some(properties));
+        let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
         let writer = writer.map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
         Ok(Self { path, writer })
     }
@@ -423,6 +443,14 @@ impl TableWriter {
         self.writer.close().map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
         Ok(path)
     }
+}
+
+fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(PAGE_BYTES)
 }
 
 fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {

@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use airside::event::schema::ReadColumns;
+use airside::finding::exceptions::Exceptions;
 use airside::generate::{self, Compress, Form, Incidents, Inventory};
 use airside::lake::store::read_table;
 use airside::lake::{Streams, text_column};
@@ -13,9 +15,12 @@ use airside::source;
 use arrow::array::{Array, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
+use datafusion::physical_plan::collect;
+use datafusion::physical_plan::metrics::MetricValue;
 
 use crate::fast_path::joined;
-use crate::support::{assert_adds_up, root};
+use crate::support::{assert_adds_up, library, root, runtime};
 
 /// The columns whose texts are not needed where no query reads them.
 const ON_DEMAND: [&str; 7] =
@@ -156,4 +161,49 @@ fn tenants_are_the_same_on_disk_and_without_columns() {
     };
     generate::generate(folder.path(), &options, &mut |_, _| {}).unwrap();
     hold(folder.path());
+}
+
+/// What the row groups' bloom filters did for a query over the events on disk: row groups that were
+/// left out, and rows that were found.
+fn asked(loaded: &pipeline::Loaded, query: &str) -> (usize, usize) {
+    let exceptions = Exceptions::new(Vec::new(), library()).unwrap();
+    runtime().block_on(async {
+        let opened = pipeline::open(loaded, &exceptions, Vec::new(), 256 << 20, 1).await.unwrap();
+        let plan = opened.ctx.sql(query).await.unwrap().create_physical_plan().await.unwrap();
+        let found = collect(Arc::clone(&plan), opened.ctx.task_ctx()).await.unwrap();
+        let mut left_out = 0;
+        plan.apply(|node| {
+            for metric in node.metrics().iter().flat_map(|metrics| metrics.iter()) {
+                if let MetricValue::PruningMetrics { name, pruning_metrics } = metric.value()
+                    && name == "row_groups_pruned_bloom_filter"
+                {
+                    left_out += pruning_metrics.pruned();
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .unwrap();
+        (left_out, found.iter().map(RecordBatch::num_rows).sum())
+    })
+}
+
+#[test]
+fn row_groups_on_disk_that_lack_what_a_query_looks_for_are_left_out() {
+    let path = root().join("sample-logs/tenant");
+    let listing = source::list(&[path.to_str().unwrap().to_owned()], &source::ListOptions::default()).unwrap();
+    let options = on_disk(ReadColumns::ALL);
+    let loaded = pipeline::read(listing, &options, &mut Quarantine::new(None), &Unwatched, &Cancel::default()).unwrap();
+
+    for (column, present, absent) in [
+        ("correlation_id", "c0000000-0000-4000-8000-000000000135", "c0000000-0000-4000-8000-0000000001ff"),
+        ("principal_id", "a1000000-0000-4000-8000-000000000001", "a1000000-0000-4000-8000-0000000000ff"),
+        ("src_ip", "203.0.113.10", "203.0.113.1"),
+    ] {
+        let query = |value: &str| format!("SELECT event_uid FROM events WHERE {column} = '{value}'");
+        let (left_out, found) = asked(&loaded, &query(absent));
+        assert_eq!(found, 0, "{column}");
+        assert!(left_out > 0, "{column}: no row group was left out");
+        let (_, found) = asked(&loaded, &query(present));
+        assert!(found > 0, "{column}: what is there was left out");
+    }
 }

@@ -11,7 +11,10 @@ use airside::generate::{self, Compress, Form, Incidents, Inventory};
 use airside::lake::store::read_table;
 use airside::lake::{Streams, text_column};
 use airside::pipeline::{self, Cancel, Quarantine, ReadOptions, Unwatched};
+use airside::rule::load::Selection;
+use airside::rule::run;
 use airside::source;
+use airside::sql::tables;
 use arrow::array::{Array, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::record_batch::RecordBatch;
@@ -20,7 +23,7 @@ use datafusion::physical_plan::collect;
 use datafusion::physical_plan::metrics::MetricValue;
 
 use crate::fast_path::joined;
-use crate::support::{assert_adds_up, library, root, runtime};
+use crate::support::{assert_adds_up, library, root, runtime, scan, scan_for};
 
 /// The columns whose texts are not needed where no query reads them.
 const ON_DEMAND: [&str; 7] =
@@ -161,6 +164,29 @@ fn tenants_are_the_same_on_disk_and_without_columns() {
     };
     generate::generate(folder.path(), &options, &mut |_, _| {}).unwrap();
     hold(folder.path());
+}
+
+#[test]
+fn a_few_rules_find_in_the_columns_that_they_read_what_all_rules_find() {
+    let tenant = root().join("sample-logs/tenant");
+    let all = library().select(&Selection::default()).unwrap();
+    let expected = scan(&tenant, &ReadOptions::default()).findings;
+    let empty = runtime().block_on(tables::empty_session()).unwrap();
+    let mut left_out = 0;
+    for rules in all.chunks(6) {
+        let mut names = BTreeSet::new();
+        for rule in rules {
+            names.extend(runtime().block_on(run::columns_read(&empty, rule)).unwrap());
+        }
+        left_out += ON_DEMAND.iter().filter(|column| !names.contains(**column)).count();
+        let options = ReadOptions { columns: ReadColumns::of(&names), ..ReadOptions::default() };
+        let only: Vec<String> = rules.iter().map(|rule| rule.head.id.clone()).collect();
+        let got = scan_for(&tenant, &options, &Selection { only: only.clone(), ..Selection::default() }).findings;
+
+        let expected: Vec<_> = expected.iter().filter(|finding| only.contains(&finding.rule_id)).collect();
+        assert_eq!(serde_json::to_string(&got).unwrap(), serde_json::to_string(&expected).unwrap(), "{only:?}");
+    }
+    assert!(left_out > 0, "every rule reads everything");
 }
 
 /// What the row groups' bloom filters did for a query over the events on disk: row groups that were

@@ -53,8 +53,8 @@ pub(super) fn settle(
             for path in files.iter() {
                 cancel.check()?;
                 let telling = lake::store::rows_of(path, "op_class", TELLING).map_err(stored)?;
-                let resolved = lake::resolve(telling, threads).map_err(broken)?;
-                learn_all(&resolved.batches, &mut inventory)?;
+                let events = lake::resolve(telling, threads).map_err(broken)?.batches;
+                learn_all(&events, &mut inventory)?;
             }
         }
     }

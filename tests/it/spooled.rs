@@ -20,7 +20,7 @@ use arrow::compute::take_record_batch;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::physical_plan::collect;
-use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 
 use crate::fast_path::joined;
 use crate::support::{assert_adds_up, library, root, runtime, scan, scan_for};
@@ -199,7 +199,7 @@ fn asked(loaded: &pipeline::Loaded, query: &str) -> (usize, usize) {
         let found = collect(Arc::clone(&plan), opened.ctx.task_ctx()).await.unwrap();
         let mut left_out = 0;
         plan.apply(|node| {
-            for metric in node.metrics().iter().flat_map(|metrics| metrics.iter()) {
+            for metric in node.metrics().iter().flat_map(MetricsSet::iter) {
                 if let MetricValue::PruningMetrics { name, pruning_metrics } = metric.value()
                     && name == "row_groups_pruned_bloom_filter"
                 {

@@ -49,9 +49,13 @@ fn main() {
     let loaded = read(&folder);
     let (seconds, records, bytes) =
         (began.elapsed().as_secs_f64(), loaded.coverage.records.read, loaded.coverage.bytes);
-    let by_members = loaded.by_members as f64 / records as f64 * 1e2;
+    let [by_members, known] =
+        [loaded.reached.by_members, loaded.reached.known_layouts].map(|reached| reached as f64 / records as f64 * 1e2);
     let rate = bytes as f64 / seconds / 1e6;
-    println!("read {records} records in {seconds:.1} s, {rate:.0} MB/s, {by_members:.1} % of them by their members");
+    println!(
+        "read {records} records in {seconds:.1} s, {rate:.0} MB/s, {by_members:.1} % of them by their members, \
+         {known:.1} % by a layout that was known"
+    );
 
     let baseline = each_alone(&runtime, &loaded, &rules);
     all_together(&runtime, loaded, &library, rules, baseline);

@@ -215,10 +215,14 @@ pub fn decode_members<'r>(
             (is_resource_log && members.has(Member::ResourceId)).then_some(())?;
             activity_archive::decode_members(members, scratch, tapes)
         }
-        _ => {
-            let category = signin::Category::from_word(category)?;
-            members.has(Member::Properties).then(|| signin_archive::decode_members(category, members))
-        }
+        // These words in another case are claimed before Databricks is asked.
+        _ if storage::is_category(category) || key_vault::CATEGORY.eq_ignore_ascii_case(category) => None,
+        _ => match signin::Category::from_word(category) {
+            Some(category) => {
+                members.has(Member::Properties).then(|| signin_archive::decode_members(category, members))
+            }
+            None => databricks::decode_members(members, scratch, tapes),
+        },
     }
 }
 

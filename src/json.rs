@@ -180,6 +180,16 @@ impl Tape {
         expanded
     }
 
+    /// Parses the array or object that a string holds, as [`Tape::expand`] does in place.
+    ///
+    /// `None` where it holds something else, or more than that.
+    pub fn parse_text<'r>(&'r mut self, content: &'r str) -> Option<Value<'r>> {
+        let content = content.trim_start();
+        let length = if content.starts_with(['{', '[']) { self.parse(content.as_bytes()).ok()? } else { return None };
+        content.get(length..)?.trim().is_empty().then_some(())?;
+        self.root(content)
+    }
+
     /// The value that was parsed; `text` is the input it was parsed from (empty for a CSV row).
     ///
     /// `None` for a tape on which nothing was parsed yet.

@@ -25,6 +25,7 @@ mod worker;
 
 use crate::coverage::Coverage;
 use crate::error::RunError;
+use crate::event::schema::ReadColumns;
 use crate::identity::Classifier;
 use crate::lake::Streams;
 use crate::source::Listing;
@@ -63,6 +64,9 @@ pub struct ReadOptions {
     pub block_bytes: usize,
     /// Whether to keep, for each object, from where it can be read on once it has grown.
     pub keeps_places: bool,
+    /// The columns that somebody will read. Counts do not depend on it, and neither does any column
+    /// that is read.
+    pub columns: ReadColumns,
     /// Whether records of archives may be read by their members alone, without a tape. Results do
     /// not depend on it; it is there to be compared with.
     pub by_members: bool,
@@ -87,6 +91,7 @@ impl Default for ReadOptions {
             chunk_bytes: CHUNK_BYTES,
             block_bytes: BLOCK_BYTES,
             keeps_places: false,
+            columns: ReadColumns::ALL,
             by_members: true,
         }
     }
@@ -121,10 +126,26 @@ pub struct Loaded {
     pub classifier: Classifier,
     /// What was read.
     pub coverage: Coverage,
-    /// Records that were read by their members alone, without a tape: how far the fast path reached.
-    pub by_members: u64,
+    /// How far the fast path reached.
+    pub reached: Reached,
     /// The first rejected records, by object and offset.
     pub rejected: Vec<Quarantined>,
+}
+
+/// How many records were read in the fast way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// Records that were read by their members alone, without a tape.
+    pub by_members: u64,
+    /// Records whose keys all were where they were expected, by the records before them.
+    pub known_layouts: u64,
+}
+
+impl Reached {
+    fn add(&mut self, other: Self) {
+        self.by_members += other.by_members;
+        self.known_layouts += other.known_layouts;
+    }
 }
 
 /// Reads, decodes, merges and classifies all objects of a listing; inventory exports among them are

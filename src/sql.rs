@@ -1,5 +1,6 @@
 //! The one `DataFusion` session: how it is made, and which tables and views stand in it.
 
+pub mod columns;
 mod events;
 mod functions;
 #[cfg(feature = "lake")]

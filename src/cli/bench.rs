@@ -21,6 +21,7 @@ use super::output::Outputs;
 use super::progress::Progress;
 use crate::coverage::Coverage;
 use crate::error::RunError;
+use crate::event::schema::ReadColumns;
 use crate::finding::exceptions::{Config, Exceptions};
 use crate::lake::Streams;
 use crate::pipeline::{self, Cancel, Opened};
@@ -122,16 +123,17 @@ impl Desk {
         self.signals.drain(..).for_each(|task| task.abort());
     }
 
-    /// Reads what was listed and opens it. Coverage and quarantine are written here.
+    /// Reads what was listed and opens it for queries of these columns. Coverage and quarantine are
+    /// written here.
     pub(super) fn open(
         self,
-        read: &ReadOptions,
+        (read, columns): (&ReadOptions, ReadColumns),
         listing: Listing,
         progress: ProgressChoice,
         mut outputs: Outputs,
     ) -> Result<Bench, RunError> {
         let progress = Progress::new(progress, listing.stored_bytes());
-        let loaded = engine::load(read, listing, &mut outputs, (&self.machine, &progress, &self.cancel));
+        let loaded = engine::load((read, columns), listing, &mut outputs, (&self.machine, &progress, &self.cancel));
         progress.finish();
         let loaded = loaded?;
         engine::show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());

@@ -17,28 +17,37 @@ use super::output::Outputs;
 use super::progress::Progress;
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
+use crate::event::schema::ReadColumns;
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
 use crate::lake::Streams;
 #[cfg(feature = "lake")]
 use crate::lake::table::{is_lake_in_container, is_local_lake};
 use crate::matrix::Matrix;
-use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Watch};
+use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Reached, Watch};
 use crate::report::IdentityRow;
 use crate::report::activity::Activity;
 use crate::report::escape::Escaped;
 use crate::rule::load::{Library, Selection};
-use crate::rule::{self, Profile, Rule, Status};
+use crate::rule::{self, Profile, Rule, Status, run};
 use crate::source::{self, ListOptions, Listing};
+use crate::sql::tables;
 
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
+
+/// Most rules whose columns are looked for before anything is read.
+const MOST_RULES_PLANNED: usize = 8;
 
 /// Memory that is used where the machine does not say how much it has (4 GiB).
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
 
 /// Blocks of the input that would fill the memory: with little of it, blocks are small.
 const BLOCKS_IN_MEMORY: usize = 128;
+
+/// Where this is set, a run says on standard error how far the fast way of reading reached:
+/// `benches/compare` asks.
+const BENCH_VARIABLE: &str = "AIRSIDE_BENCH";
 
 /// What to read, and which rules to run over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +152,7 @@ pub(super) fn execute(
         Some(wanted) => library.select(&selection(wanted, config.profile))?,
         None => Vec::new(),
     };
+    let columns = runtime.block_on(cancel.interruptible(columns(request, &rules)))?;
     let lists = Lists {
         allowed_ip: config.allowed_ip_table()?,
         baseline: request.baseline.as_deref().map(baseline).transpose()?,
@@ -153,11 +163,27 @@ pub(super) fn execute(
     let experimental = experimental.collect();
     let asked_for = rules.iter().map(|rule| (*rule).clone()).collect();
     let progress = Progress::new(progress, listing.stored_bytes());
-    let ran = run(request, listing, (rules, exceptions, lists), &runtime, (&machine, &progress, &cancel, outputs));
+    let asked = (rules, columns, exceptions, lists);
+    let ran = run(request, listing, asked, &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
     let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
     Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules: asked_for, baseline })
+}
+
+/// The columns of events that a few rules read. Planning takes some milliseconds a rule: of many
+/// rules, which leave out next to nothing, it would cost more than it saves.
+async fn columns(request: &Request, rules: &[&Rule]) -> Result<ReadColumns, RunError> {
+    let is_all = request.baseline.is_some() || request.matrix || request.activity;
+    if is_all || rules.is_empty() || rules.len() > MOST_RULES_PLANNED {
+        return Ok(ReadColumns::ALL);
+    }
+    let empty = tables::empty_session().await?;
+    let mut names = BTreeSet::new();
+    for rule in rules {
+        names.extend(run::columns_read(&empty, rule).await?);
+    }
+    Ok(ReadColumns::of(&names))
 }
 
 /// How much of the machine to use.
@@ -194,11 +220,11 @@ struct Lists {
 fn run(
     request: &Request,
     listing: Listing,
-    (rules, exceptions, lists): (Vec<&Rule>, Exceptions, Lists),
+    (rules, columns, exceptions, lists): (Vec<&Rule>, ReadColumns, Exceptions, Lists),
     runtime: &Runtime,
     (machine, progress, cancel, outputs): (&Machine, &Progress, &Cancel, &mut Outputs),
 ) -> Result<Analysis, RunError> {
-    let loaded = load(&request.read, listing, outputs, (machine, progress, cancel))?;
+    let loaded = load((&request.read, columns), listing, outputs, (machine, progress, cancel))?;
     let questions = Questions {
         lists: vec![("allowed_ip", lists.allowed_ip)],
         baseline: lists.baseline,
@@ -219,9 +245,10 @@ fn run(
     of_one_thread.as_ref().unwrap_or(runtime).block_on(pipeline::analyse(loaded, questions, progress, cancel))
 }
 
-/// Reads what was listed; rejected records go to the quarantine file, where there is one.
+/// Reads what was listed, for queries of these columns; rejected records go to the quarantine file,
+/// where there is one.
 pub(super) fn load(
-    read: &ReadOptions,
+    (read, columns): (&ReadOptions, ReadColumns),
     listing: Listing,
     outputs: &mut Outputs,
     (machine, progress, cancel): (&Machine, &Progress, &Cancel),
@@ -232,9 +259,15 @@ pub(super) fn load(
         let lake = super::lake::open(name, &runtime)?;
         return pipeline::open_lake(&lake, (read.since, read.until), &runtime, machine.threads);
     }
-    let options = pipeline::ReadOptions { since: read.since, until: read.until, ..machine.read_options() };
+    let options = pipeline::ReadOptions { since: read.since, until: read.until, columns, ..machine.read_options() };
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
-    pipeline::read(listing, &options, &mut quarantine, progress, cancel)
+    let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
+    if std::env::var_os(BENCH_VARIABLE).is_some() {
+        let Reached { by_members, known_layouts } = loaded.reached;
+        let line = format!("reached: {by_members} records by members, {known_layouts} by known layouts");
+        writeln!(io::stderr(), "{line}").unwrap_or_default();
+    }
+    Ok(loaded)
 }
 
 /// A runtime for rules over files, which go one by one: every thread more would keep memory of its

@@ -11,6 +11,7 @@ use crate::cli::output::{OutputFile, Outputs, QuietPipe, Terminal};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
+use crate::event::schema::ReadColumns;
 use crate::event::vocabulary::Stream;
 use crate::finding::exceptions::Exceptions;
 use crate::pipeline::{self, Cancel, Loaded, Opened};
@@ -35,7 +36,7 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let listing = list(&read)?;
     let (mut outputs, mut files) = Outputs::open_with(&args.read, &args.output)?;
     let progress = Progress::new(args.read.progress, listing.stored_bytes());
-    let loaded = load(&read, listing, &mut outputs, (&machine, &progress, &cancel));
+    let loaded = load((&read, ReadColumns::ALL), listing, &mut outputs, (&machine, &progress, &cancel));
     progress.finish();
     let loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());

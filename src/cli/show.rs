@@ -9,6 +9,7 @@ use crate::cli::engine::list;
 use crate::cli::output::{Outputs, to_stdout};
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
+use crate::event::schema::ReadColumns;
 use crate::frame::Place;
 use crate::pipeline::record::{self, RawRecord, RecordError};
 use crate::report::{ReportError, Style};
@@ -41,7 +42,7 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     let objects: BTreeMap<String, Object> =
         listing.objects.iter().map(|object| (object.name.clone(), object.clone())).collect();
     let outputs = Outputs::open(&args.read, &[])?;
-    let bench = desk.open(&read, listing, args.read.progress, outputs)?;
+    let bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
     let found = find::find(&bench, &wanted)?;
     let shown = records(found, &objects, &cancel)?;
     if args.raw {

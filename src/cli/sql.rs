@@ -33,10 +33,10 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let format = format(args.format, terminal)?;
     let desk = Desk::new(&read)?;
     let empty = desk.empty_session()?;
-    desk.block_on(query::plan(&empty, &sql))?;
+    let columns = query::columns(desk.block_on(query::plan(&empty, &sql))?)?;
     let listing = list(&read)?;
     let (outputs, files) = Outputs::open_with(&args.read, &args.output)?;
-    let bench = desk.open(&read, listing, args.read.progress, outputs)?;
+    let bench = desk.open((&read, columns), listing, args.read.progress, outputs)?;
     let planned = bench.desk.block_on(query::plan(&bench.opened.ctx, &sql))?;
     let max_rows = args.max_rows;
     let fit = if terminal.is_stdout { Fit::Terminal { max_rows } } else { Fit::Whole };

@@ -15,7 +15,7 @@ use arrow::record_batch::RecordBatch;
 use text::{DictionaryColumn, PlainColumn, TextStore};
 
 use crate::event::row::Row;
-use crate::event::schema::{self, ColumnType, Fold, TextColumn};
+use crate::event::schema::{self, ColumnType, Fold, ReadColumns, TextColumn};
 use crate::event::uid::{Folded, uid, write_hex};
 use crate::event::vocabulary::{
     Activity, AudienceKind, AuthType, BodyFrom, Form, LogSource, OpClass, Outcome, Phase, Plane, PrincipalVia,
@@ -32,6 +32,9 @@ const BATCH_TEXT_BYTES: usize = 64 << 20;
 /// Rows after which the length of their text is looked at: of the longest records allowed, fewer
 /// than this do not reach 2 GiB.
 const ROWS_BETWEEN_LOOKS: usize = 32;
+
+/// Stands for any text that nobody reads.
+const UNREAD: &str = "?";
 
 /// Where a record was read.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,7 @@ pub struct Address<'a> {
 pub struct EventBuilder {
     rows: usize,
     text: Vec<TextStore>,
+    unread: [bool; TextColumn::COUNT],
     object: DictionaryColumn,
     time: Vec<i64>,
     uid: PlainColumn,
@@ -87,10 +91,17 @@ impl Default for EventBuilder {
 impl EventBuilder {
     /// Makes an empty builder.
     pub fn new() -> Self {
+        Self::for_columns(ReadColumns::ALL)
+    }
+
+    /// Makes an empty builder for events of which only these columns are read: the others say
+    /// [`UNREAD`] where they have a value.
+    pub fn for_columns(columns: ReadColumns) -> Self {
         let text = TextColumn::ALL.iter().map(|column| TextStore::new(*column)).collect();
         Self {
             rows: 0,
             text,
+            unread: columns.unread(),
             object: DictionaryColumn::new(Fold::Verbatim),
             time: Vec::new(),
             uid: PlainColumn::new(Fold::Verbatim),
@@ -121,7 +132,10 @@ impl EventBuilder {
     /// Adds one event. `raw` feeds the record's bytes to the hash of a record without identity.
     pub fn append(&mut self, row: &Row<'_>, address: &Address<'_>, raw: impl FnOnce(&mut blake3::Hasher)) {
         self.rows += 1;
-        for (store, text) in self.text.iter_mut().zip(row.texts()) {
+        // What is written to a workspace or connector tells of identities, whoever else reads it.
+        let tells = matches!(row.op_class, OpClass::WorkspaceManage | OpClass::ConnectorManage);
+        for ((store, text), unread) in self.text.iter_mut().zip(row.texts()).zip(self.unread) {
+            let text = if unread && !tells { text.map(|text| if text.is_empty() { "" } else { UNREAD }) } else { text };
             store.push(text);
         }
         let folded = Folded {

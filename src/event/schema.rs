@@ -3,6 +3,7 @@
 //! [`COLUMNS`] is the order in every batch and every output. Columns of [`Stage::Decoded`] come
 //! from the record; those of [`Stage::Classified`] need the whole input.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -235,6 +236,47 @@ fn schema_of(wanted: impl Fn(&Column) -> bool) -> SchemaRef {
         .map(|column| Field::new(column.name, column.column_type.data_type(), column.nullable))
         .collect();
     Arc::new(Schema::new(fields))
+}
+
+/// The columns whose texts are built only where somebody reads them: long ones, and such that no
+/// comparison of duplicates, no pairing and no classification looks at. What matters of the others
+/// is whether they have a value, and that stays.
+const ON_DEMAND: [TextColumn; 7] = [
+    TextColumn::OperationRaw,
+    TextColumn::ResultCode,
+    TextColumn::UserAgent,
+    TextColumn::RequestBody,
+    TextColumn::ResponseBody,
+    TextColumn::TokenUti,
+    TextColumn::TokenHash,
+];
+
+/// Which columns somebody reads. The values of all others may be anything; whether there is one,
+/// and how many events there are, does not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadColumns {
+    unread: [bool; TextColumn::COUNT],
+}
+
+impl ReadColumns {
+    /// All of them.
+    pub const ALL: Self = Self { unread: [false; TextColumn::COUNT] };
+
+    /// Those of these names, and those that are never left out.
+    pub fn of(names: &BTreeSet<String>) -> Self {
+        let mut read = Self::ALL;
+        for column in ON_DEMAND {
+            if let Some(unread) = read.unread.get_mut(column as usize) {
+                *unread = !names.contains(column.name());
+            }
+        }
+        read
+    }
+
+    /// For each text column whether nobody reads it, in the order of their codes.
+    pub(super) fn unread(self) -> [bool; TextColumn::COUNT] {
+        self.unread
+    }
 }
 
 /// The schema of batches as formats and builders make them.

@@ -48,11 +48,10 @@ impl<'r> Bodies<'r> {
         tapes: &'r mut BodyTapes,
     ) -> Self {
         let is_needed = is_role_change(row) || has_needed_class(row) || request.is_some_and(may_attach_identity);
-        let BodyTapes { request: request_tape, response: response_tape } = tapes;
+        let BodyTapes { request: request_tape, response: response_tape, .. } = tapes;
         let read = |json: Option<&'r str>, tape: &'r mut Tape| {
             let json = json.filter(|_| is_needed)?;
-            tape.parse(json.as_bytes()).ok()?;
-            tape.expand(json, &[]);
+            parse_value(json, tape)?;
             tape.root(json).filter(|body| body.scalar().is_none_or(|text| !text.is_empty()))
         };
         Self { request: read(request, request_tape), response: read(response, response_tape) }
@@ -92,11 +91,23 @@ impl<'r> Bodies<'r> {
     }
 }
 
-/// Room for the bodies of one record that was read without a tape.
+/// Room for the JSON in the strings of one record that was read without a tape.
 #[derive(Debug, Default)]
 pub struct BodyTapes {
-    request: Tape,
-    response: Tape,
+    pub(super) identity: Tape,
+    pub(super) request: Tape,
+    pub(super) response: Tape,
+}
+
+/// Puts a value on a tape as it stands in the record, and what it holds if it is a string of JSON.
+/// `None` for what is no JSON.
+pub(super) fn parse_value(json: &str, tape: &mut Tape) -> Option<()> {
+    // A number ends where something else follows.
+    let is_number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let parsed = if is_number { tape.parse(format!("{json} ").as_bytes()) } else { tape.parse(json.as_bytes()) };
+    parsed.ok()?;
+    tape.expand(json, &[]);
+    Some(())
 }
 
 fn has_needed_class(row: &Row<'_>) -> bool {

@@ -15,8 +15,10 @@ use crate::event::operation;
 use crate::event::vocabulary::{AudienceKind, BodyFrom, Form, LogSource, OpClass, Outcome, PrincipalVia, TokenKind};
 use crate::event::{Row, Scratch, TextColumn};
 use crate::format::RejectReason;
+use crate::format::body::{BodyTapes, parse_value};
+use crate::format::members::{Archived, Member};
 use crate::format::pick::{after_prefix, last_segment, member, pick, text, whole};
-use crate::json::{Kind, Value};
+use crate::json::{Kind, Tape, Value};
 use crate::time::UtcMicros;
 
 /// Paths whose strings hold JSON. Parameters are strings that may hold JSON once more; those that
@@ -95,8 +97,42 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
         Some(Shape::SystemTable) => (Form::AuditDelivery, Fields::of_system_table(root)),
         Some(Shape::Archive) | None => (Form::Archive, Fields::of_archive(root)),
     };
+    row_of(form, &fields, || fields.parameters, scratch)
+}
+
+/// Decodes a record of the diagnostic setting form from its members; `None` where the tape has to
+/// be asked. Of the JSON in its strings only what is needed is read.
+pub(super) fn decode_members<'r>(
+    members: Archived<'r>,
+    scratch: &'r Scratch,
+    tapes: &'r mut BodyTapes,
+) -> Option<Result<Row<'r>, RejectReason>> {
+    after_prefix(members.text(Member::OperationName)?, OPERATION_PREFIX)?;
+    members.is_scalar(Member::ActionName).then_some(())?;
+    let BodyTapes { identity, request, response } = tapes;
+    let fields = Fields::of_members(members, identity, response);
+    let parameters = members.json(Member::RequestParams);
+    Some(row_of(Form::Archive, &fields, || read_parameters(parameters?, request), scratch))
+}
+
+/// Reads the parameters of a record that was read without a tape, as they stand there.
+fn read_parameters<'r>(json: &'r str, tape: &'r mut Tape) -> Option<Value<'r>> {
+    parse_value(json, tape)?;
+    for credential in ["azure_managed_identity", "azure_service_principal"] {
+        tape.expand(json, &[credential]);
+    }
+    tape.root(json)
+}
+
+/// Makes the row; `parameters` are asked for only where they are kept.
+fn row_of<'r>(
+    form: Form,
+    fields: &Fields<'r>,
+    parameters: impl FnOnce() -> Option<Value<'r>>,
+    scratch: &'r Scratch,
+) -> Result<Row<'r>, RejectReason> {
     let mut row = Row::new(LogSource::Databricks, form);
-    row.time = Some(fields.time.and_then(time).ok_or(RejectReason::NoTime)?);
+    row.time = Some(fields.time.ok_or(RejectReason::NoTime)?);
     let operation = match (fields.service, fields.action) {
         (Some(service), Some(action)) => scratch.join(&[service, "/", action]),
         _ => fields.operation.and_then(|text| after_prefix(text, OPERATION_PREFIX)).ok_or(RejectReason::NoOperation)?,
@@ -106,16 +142,20 @@ pub(super) fn decode<'r>(root: Value<'r>, scratch: &'r Scratch) -> Result<Row<'r
     row.set(TextColumn::Operation, Some(operation));
     row.set(TextColumn::OperationRaw, Some(fields.operation.unwrap_or(operation)));
     row.set(TextColumn::Category, fields.category);
-    set_request(&mut row, &fields);
-    set_identity(&mut row, &fields);
-    set_body(&mut row, &fields, scratch);
+    set_request(&mut row, fields);
+    set_identity(&mut row, fields);
+    if keeps_parameters(&row, fields)
+        && let Some(parameters) = parameters()
+    {
+        set_body(&mut row, parameters, scratch);
+    }
     Ok(row)
 }
 
 /// What all forms say, under whatever names.
 #[derive(Debug, Clone, Copy, Default)]
 struct Fields<'r> {
-    time: Option<Value<'r>>,
+    time: Option<UtcMicros>,
     category: Option<&'r str>,
     operation: Option<&'r str>,
     service: Option<&'r str>,
@@ -126,8 +166,11 @@ struct Fields<'r> {
     log_id: Option<&'r str>,
     source_ip: Option<&'r str>,
     user_agent: Option<&'r str>,
-    identity: Option<Value<'r>>,
-    response: Option<Value<'r>>,
+    /// What the identity is called by.
+    email: Option<&'r str>,
+    /// The status in the response.
+    status: Option<&'r str>,
+    /// Where they are on a tape.
     parameters: Option<Value<'r>>,
 }
 
@@ -150,7 +193,7 @@ impl<'r> Fields<'r> {
             ],
         );
         Self {
-            time,
+            time: time.and_then(time_of),
             category: text(category),
             operation: text(operation),
             service: text(service),
@@ -161,9 +204,41 @@ impl<'r> Fields<'r> {
             log_id: text(log_id),
             source_ip: text(source_ip),
             user_agent: text(user_agent),
-            identity,
-            response,
-            parameters,
+            ..Self::default()
+        }
+        .with(identity, response, parameters)
+    }
+
+    /// Reads the members of the diagnostic setting form; identity and response are strings of JSON
+    /// as a rule.
+    fn of_members(members: Archived<'r>, identity: &'r mut Tape, response: &'r mut Tape) -> Self {
+        let text = |member| members.text(member);
+        let inner = |member, tape: &'r mut Tape| tape.parse_text(members.string(member)?);
+        let email = match text(Member::IdentityEmail) {
+            None => inner(Member::Identity, identity).and_then(email_of),
+            email => email,
+        };
+        let status = match members.first(&[Member::ResponseStatusCode, Member::ResponseStatusCodeSnake]) {
+            None => inner(Member::Response, response).and_then(status_of),
+            status => status,
+        };
+        Self {
+            time: match members.whole_number(Member::Time) {
+                Some(milliseconds) => micros(milliseconds),
+                None => members.string(Member::Time).and_then(UtcMicros::parse),
+            },
+            category: text(Member::Category),
+            operation: text(Member::OperationName),
+            service: text(Member::ServiceName),
+            action: text(Member::ActionName),
+            workspace: text(Member::ResourceId),
+            request_id: text(Member::RequestId),
+            log_id: text(Member::LogId),
+            source_ip: text(Member::SourceIpAddress),
+            user_agent: text(Member::UserAgent),
+            email,
+            status,
+            ..Self::default()
         }
     }
 
@@ -187,7 +262,7 @@ impl<'r> Fields<'r> {
             &["RequestId", "LogId", "SourceIPAddress", "UserAgent", "Identity", "Response", "RequestParams"],
         );
         Self {
-            time: time.or(time_utc),
+            time: time.or(time_utc).and_then(time_of),
             category: text(category),
             operation: text(operation),
             service: text(service),
@@ -198,10 +273,9 @@ impl<'r> Fields<'r> {
             log_id: text(log_id),
             source_ip: text(source_ip),
             user_agent: text(user_agent),
-            identity,
-            response,
-            parameters,
+            ..Self::default()
         }
+        .with(identity, response, parameters)
     }
 
     /// Reads a delivered audit log, which names its workspace by number only, under either key.
@@ -250,7 +324,7 @@ impl<'r> Fields<'r> {
         let [time, service, action, workspace, request_id, log_id] = event;
         let [source_ip, user_agent] = client;
         Self {
-            time,
+            time: time.and_then(time_of),
             category: text(service),
             service: text(service),
             action: text(action),
@@ -264,21 +338,33 @@ impl<'r> Fields<'r> {
     }
 
     fn with(self, identity: Option<Value<'r>>, response: Option<Value<'r>>, parameters: Option<Value<'r>>) -> Self {
-        Self { identity, response, parameters, ..self }
+        Self { email: identity.and_then(email_of), status: response.and_then(status_of), parameters, ..self }
     }
 }
 
 /// A timestamp, or milliseconds since 1970 as delivered logs have it.
-fn time(value: Value<'_>) -> Option<UtcMicros> {
+fn time_of(value: Value<'_>) -> Option<UtcMicros> {
     match value.as_i64() {
-        Some(milliseconds) => milliseconds.checked_mul(1000).map(UtcMicros),
+        Some(milliseconds) => micros(milliseconds),
         None => UtcMicros::parse(value.as_str()?),
     }
 }
 
+fn micros(milliseconds: i64) -> Option<UtcMicros> {
+    milliseconds.checked_mul(1000).map(UtcMicros)
+}
+
+fn email_of(identity: Value<'_>) -> Option<&str> {
+    member(identity, "email")
+}
+
+fn status_of(response: Value<'_>) -> Option<&str> {
+    let [camel, snake] = pick(Some(response), &["statusCode", "status_code"]);
+    text(camel).or(text(snake))
+}
+
 fn set_request<'r>(row: &mut Row<'r>, fields: &Fields<'r>) {
-    let [camel, snake] = pick(fields.response, &["statusCode", "status_code"]);
-    let status = text(camel).or(text(snake)).map(whole);
+    let status = fields.status.map(whole);
     row.outcome = match status.and_then(|status| status.parse::<u16>().ok()) {
         Some(401 | 403) => Outcome::Denied,
         Some(200..=399) => Outcome::Success,
@@ -300,7 +386,7 @@ fn set_request<'r>(row: &mut Row<'r>, fields: &Fields<'r>) {
 /// identity as its application id (practitioners' knowledge), Databricks itself as a word
 /// (`System-User`: seen in real exports, 2025), which names nobody.
 fn set_identity<'r>(row: &mut Row<'r>, fields: &Fields<'r>) {
-    let Some(name) = fields.identity.and_then(|identity| member(identity, "email")) else { return };
+    let Some(name) = fields.email else { return };
     row.set(TextColumn::PrincipalName, Some(name));
     if arm::is_guid(name) {
         row.set(TextColumn::AppId, Some(name));
@@ -311,17 +397,22 @@ fn set_identity<'r>(row: &mut Row<'r>, fields: &Fields<'r>) {
     }
 }
 
-fn set_body<'r>(row: &mut Row<'r>, fields: &Fields<'r>, scratch: &'r Scratch) {
-    let Some(parameters) = fields.parameters else { return };
-    let manages_credentials = matches!(row.op_class, OpClass::UcVend | OpClass::UcCredentialManage);
+/// Whether an action's parameters are kept.
+fn keeps_parameters(row: &Row<'_>, fields: &Fields<'_>) -> bool {
     let is_kept = |service: &str| SERVICES_WITH_BODY.iter().any(|kept| kept.eq_ignore_ascii_case(service));
-    if manages_credentials || row.op_class == OpClass::DbxSecretRead || fields.service.is_some_and(is_kept) {
-        let mut compact = String::new();
-        body::write_masked(parameters, &mut compact);
-        row.set(TextColumn::RequestBody, Some(scratch.keep(&compact)));
-        row.body_from = Some(BodyFrom::Request);
-    }
-    if manages_credentials && parameters.kind() == Kind::Object {
+    manages_credentials(row) || row.op_class == OpClass::DbxSecretRead || fields.service.is_some_and(is_kept)
+}
+
+fn manages_credentials(row: &Row<'_>) -> bool {
+    matches!(row.op_class, OpClass::UcVend | OpClass::UcCredentialManage)
+}
+
+fn set_body<'r>(row: &mut Row<'r>, parameters: Value<'r>, scratch: &'r Scratch) {
+    let mut compact = String::new();
+    body::write_masked(parameters, &mut compact);
+    row.set(TextColumn::RequestBody, Some(scratch.keep(&compact)));
+    row.body_from = Some(BodyFrom::Request);
+    if manages_credentials(row) && parameters.kind() == Kind::Object {
         row.set(TextColumn::PrincipalRef, body::access_connector(parameters));
     }
 }

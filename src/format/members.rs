@@ -2,8 +2,8 @@
 //!
 //! Archives are most of what is ever read, so their records are read by
 //! [`MemberReader`](crate::json::members::MemberReader) where they can be: Activity Log, sign-ins,
-//! storage and Key Vault as diagnostic settings write them. Each of these formats has an
-//! `of_members` beside the decoding of the tape, which is the reference: both give the same rows.
+//! storage, Key Vault and Databricks as diagnostic settings write them. Each of these formats has a
+//! `decode_members` beside the decoding of the tape, which is the reference: both give the same rows.
 
 use crate::json::Kind;
 use crate::json::members::{Members, Step, Take, Want};
@@ -156,6 +156,18 @@ members! {
     AudienceId = [key("properties"), key("resourceId")] Scalar;
     SigninCorrelationId = [key("properties"), key("correlationId")] Scalar;
     UniqueTokenIdentifier = [key("properties"), key("uniqueTokenIdentifier")] Scalar;
+
+    // Databricks.
+    IdentityEmail = [key("identity"), key("email")] Scalar;
+    ServiceName = [key("properties"), key("serviceName")] Scalar;
+    ActionName = [key("properties"), key("actionName")] Scalar;
+    RequestId = [key("properties"), key("requestId")] Scalar;
+    LogId = [key("properties"), key("logId")] Scalar;
+    SourceIpAddress = [key("properties"), key("sourceIPAddress")] Scalar;
+    Response = [key("properties"), key("response")] Scalar;
+    ResponseStatusCode = [key("properties"), key("response"), key("statusCode")] Scalar;
+    ResponseStatusCodeSnake = [key("properties"), key("response"), key("status_code")] Scalar;
+    RequestParams = [key("properties"), key("requestParams")] Value;
 }
 
 /// The members of one record.
@@ -166,6 +178,11 @@ impl<'r> Archived<'r> {
     /// Whether the member is there, be it `null` or not.
     pub(super) fn has(self, member: Member) -> bool {
         self.0.has(member as usize)
+    }
+
+    /// Whether the member is a string, number or boolean.
+    pub(super) fn is_scalar(self, member: Member) -> bool {
+        self.0.scalar(member as usize).is_some()
     }
 
     /// The text of a string, number or boolean; `None` for an empty one.
@@ -191,6 +208,11 @@ impl<'r> Archived<'r> {
             (text, None) => Ok(text),
             (_, Some(_)) => Err(Undecided),
         }
+    }
+
+    /// A whole number, be it written as a number or as a string.
+    pub(super) fn whole_number(self, member: Member) -> Option<i64> {
+        self.0.scalar(member as usize)?.parse().ok()
     }
 
     /// A number, be it written as a number or as a string.

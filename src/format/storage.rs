@@ -39,9 +39,14 @@ pub(super) fn probe(root: Value<'_>) -> bool {
         // Forwarders drop the category; these two properties only storage logs have.
         let is_storage =
             ["accountName", "metricResponseType"].iter().all(|key| root.at(&["properties", key]).is_some());
-        return is_one_of("category", &CATEGORIES) || (root.get("category").is_none() && is_storage);
+        return member(root, "category").is_some_and(is_category) || (root.get("category").is_none() && is_storage);
     }
     root.get("OperationName").is_some() && (is_one_of("Type", &TABLES) || is_one_of("Category", &CATEGORIES))
+}
+
+/// Whether this is one of the categories of storage records, in any case.
+pub(super) fn is_category(category: &str) -> bool {
+    CATEGORIES.iter().any(|known| known.eq_ignore_ascii_case(category))
 }
 
 /// Decodes a storage record of either form.

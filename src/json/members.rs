@@ -92,6 +92,8 @@ pub struct MemberReader {
     scratch: Vec<u8>,
     /// Number of the record under way, from 1.
     record: u64,
+    /// Whether the last record had the keys that were expected.
+    is_as_expected: bool,
 }
 
 impl MemberReader {
@@ -100,7 +102,7 @@ impl MemberReader {
         let keys = KeyTree::new(wants);
         let slot = Slot { record: 0, found: Found::Null, start: 0, end: 0 };
         let slots = vec![slot; keys.slots()];
-        Self { keys, slots, unescaped: String::new(), scratch: Vec::new(), record: 0 }
+        Self { keys, slots, unescaped: String::new(), scratch: Vec::new(), record: 0, is_as_expected: false }
     }
 
     /// Reads the object at the start of `input` and returns its length in bytes; `None` where the
@@ -109,7 +111,9 @@ impl MemberReader {
         self.record += 1;
         self.unescaped.clear();
         (*input.first()? == b'{').then_some(())?;
+        let surprises = self.keys.surprises();
         let end = self.object(input, 0, TOP, 0)?;
+        self.is_as_expected = self.keys.surprises() == surprises;
         u32::try_from(end).ok().map(|_| end)
     }
 
@@ -262,6 +266,12 @@ pub struct Members<'r> {
 impl<'r> Members<'r> {
     fn slot(self, want: usize) -> Option<&'r Slot> {
         self.reader.slots.get(want).filter(|slot| slot.record == self.reader.record)
+    }
+
+    /// Whether every key of the record was one of those that were expected where it stood: its
+    /// layout was known, and no key was looked up.
+    pub fn has_known_layout(self) -> bool {
+        self.reader.is_as_expected
     }
 
     /// Whether the member is there, be it `null` or not.

@@ -3,17 +3,18 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{ArrayRef, RecordBatchReader};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatchReader};
 use arrow::compute::{SortColumn, concat_batches, interleave_record_batch, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use hashbrown::DefaultHashBuilder;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 use tempfile::TempDir;
 
 use super::columns::TextView;
@@ -34,6 +35,11 @@ const ROW_GROUP_ROWS: usize = 2 * BATCH_ROWS;
 /// Bytes of a page, and of the dictionary, of a column in temporary files (64 KiB): a writer holds
 /// one of either for each of some sixty columns.
 const PAGE_BYTES: usize = 64 << 10;
+
+/// The columns with bloom filters in files of streams, and how many different values a row group is
+/// expected to have at most: what people look for, one value of many.
+const WITH_BLOOM_FILTER: &[(&str, u64)] =
+    &[("correlation_id", 1 << 14), ("principal_id", 1 << 10), ("src_ip", 1 << 12)];
 
 /// Where a batch comes from: unit of work, block in it, and number of the batch in that. In memory,
 /// batches are put in this order, whichever thread was first.
@@ -173,31 +179,10 @@ impl Partitions {
         match self {
             Self::Memory(batches) => Ok(std::mem::take(batches)),
             Self::Files { files, .. } => match files.get(partition) {
-                Some(path) => read_sorted(path),
+                Some(path) => sorted(path, open(path)?),
                 None => Ok(Vec::new()),
             },
         }
-    }
-
-    /// Puts batches in a partition's place.
-    ///
-    /// # Errors
-    ///
-    /// A [`StoreError`] where its file cannot be written.
-    pub fn replace(&mut self, partition: usize, batches: Vec<RecordBatch>) -> Result<(), StoreError> {
-        match self {
-            Self::Memory(slot) => *slot = batches,
-            Self::Files { files, .. } => {
-                if let (Some(path), Some(first)) = (files.get(partition), batches.first()) {
-                    let mut writer = TableWriter::create(path.clone(), first.schema())?;
-                    for batch in &batches {
-                        writer.write(batch)?;
-                    }
-                    writer.close()?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -294,8 +279,10 @@ impl StreamsBuilder {
                 if let Some(slot) = writers.get_mut(stream as usize) {
                     let writer = match slot {
                         Some(writer) => writer,
-                        None => slot
-                            .insert(TableWriter::create(dir.path().join(format!("{stream}.parquet")), batch.schema())?),
+                        None => slot.insert(TableWriter::for_queries(
+                            dir.path().join(format!("{stream}.parquet")),
+                            batch.schema(),
+                        )?),
                     };
                     writer.write(&batch)?;
                 }
@@ -397,21 +384,33 @@ pub struct TableWriter {
 }
 
 impl TableWriter {
-    /// Creates the file.
+    /// Creates a file that is to be read back whole.
     ///
     /// # Errors
     ///
     /// A [`StoreError`] where it cannot be created.
     pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
+        Self::with_properties(path, schema, properties())
+    }
+
+    /// Creates a file that queries read: they leave out row groups that lack what they look for.
+    fn for_queries(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
+        let properties = WITH_BLOOM_FILTER.iter().fold(properties(), |properties, (column, values)| {
+            let column = ColumnPath::from(*column);
+            properties
+                .set_column_bloom_filter_enabled(column.clone(), true)
+                .set_column_bloom_filter_max_ndv(column, *values)
+        });
+        Self::with_properties(path, schema, properties)
+    }
+
+    fn with_properties(
+        path: PathBuf,
+        schema: SchemaRef,
+        properties: WriterPropertiesBuilder,
+    ) -> Result<Self, StoreError> {
         let file = File::create(&path).map_err(|source| StoreError::Write { path: path.clone(), source })?;
-        let level = ZstdLevel::try_new(1).unwrap_or_default();
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_data_page_size_limit(PAGE_BYTES)
-            .set_dictionary_page_size_limit(PAGE_BYTES)
-            .build();
-        let writer = ArrowWriter::try_new(file, schema, Some(properties));
+        let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
         let writer = writer.map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
         Ok(Self { path, writer })
     }
@@ -446,25 +445,54 @@ impl TableWriter {
     }
 }
 
+fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(PAGE_BYTES)
+}
+
+fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
+    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+    let builder = builder.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
+    Ok(builder.with_batch_size(BATCH_ROWS))
+}
+
 /// Reads a temporary file back, batch by batch.
 ///
 /// # Errors
 ///
 /// A [`StoreError`] where it cannot be opened; the items, where it cannot be read on.
 pub fn read_table(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-        .map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
-    Ok(reader)
+    open(path)?.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })
 }
 
-/// Reads a whole file, by object and place in it.
-fn read_sorted(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-    let parquet = |source| StoreError::Parquet { path: path.to_owned(), source };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet)?;
-    let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(parquet)?;
+/// Reads of a partition's file only the rows whose text in `column` is one of `words`, by object and
+/// place in it.
+///
+/// # Errors
+///
+/// A [`StoreError`] where it cannot be read.
+pub fn rows_of(
+    path: &Path,
+    column: &'static str,
+    words: &'static [&'static str],
+) -> Result<Vec<RecordBatch>, StoreError> {
+    let builder = open(path)?;
+    let columns = ProjectionMask::columns(builder.parquet_schema(), [column]);
+    let predicate = ArrowPredicateFn::new(columns, move |batch| {
+        let texts = TextView::of(&batch, column)?;
+        let is_wanted = |row| texts.get(row).is_some_and(|text| words.contains(&text));
+        Ok((0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect::<BooleanArray>())
+    });
+    sorted(path, builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])))
+}
+
+/// Reads what is wanted of a file, by object and place in it.
+fn sorted(path: &Path, builder: ParquetRecordBatchReaderBuilder<File>) -> Result<Vec<RecordBatch>, StoreError> {
+    let reader = builder.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>()?;
     let whole = concat_batches(&schema, &batches)?;

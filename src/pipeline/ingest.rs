@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use super::quarantine::{Quarantine, Quarantined};
 use super::work::units;
 use super::worker::{Message, Part, ReadObject, Tally, Worker};
-use super::{Cancel, ReadOptions, Watch};
+use super::{Cancel, Reached, ReadOptions, Watch};
 use crate::coverage::Coverage;
 use crate::error::RunError;
 use crate::identity::{Evidence, Inventory};
@@ -32,7 +32,7 @@ pub(super) struct Ingested {
     pub(super) inventory: Inventory,
     pub(super) evidence: Evidence,
     pub(super) coverage: Coverage,
-    pub(super) by_members: u64,
+    pub(super) reached: Reached,
     /// The objects that were read to their end, where asked for.
     pub(super) places: Vec<ReadObject>,
     /// What of a lake the records may belong to, where asked for.
@@ -110,7 +110,7 @@ impl<'c, 'o> Collector<'c, 'o> {
             inventory: Inventory::default(),
             evidence: Evidence::default(),
             coverage: Coverage::default(),
-            by_members: 0,
+            reached: Reached::default(),
             places: Vec::new(),
             #[cfg(feature = "lake")]
             keys: options.keeps_places.then(super::keys::Keys::default),
@@ -195,7 +195,7 @@ impl<'c, 'o> Collector<'c, 'o> {
         self.ingested.inventory.merge(tally.inventory);
         self.ingested.evidence.merge(tally.evidence);
         self.ingested.coverage.add(&tally.coverage);
-        self.ingested.by_members += tally.by_members;
+        self.ingested.reached.add(tally.reached);
         self.ingested.places.extend(tally.places);
     }
 

@@ -7,8 +7,8 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use super::Loaded;
 use super::analyse::stream_tables;
+use super::{Loaded, Reached};
 use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
 use crate::identity::Classifier;
@@ -52,7 +52,7 @@ pub fn open_lake(
         add(batch, &mut coverage).map_err(|error| RunError::internal("cannot read the lake", error))?;
     }
     let classifier = Classifier::build(ledger.inventory, &ledger.evidence);
-    Ok(Loaded { streams, classifier, coverage, by_members: 0, rejected: Vec::new() })
+    Ok(Loaded { streams, classifier, coverage, reached: Reached::default(), rejected: Vec::new() })
 }
 
 async fn sources(streams: &Streams, threads: usize) -> Result<Vec<RecordBatch>, RunError> {

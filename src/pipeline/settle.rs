@@ -30,43 +30,75 @@ pub(super) enum Purpose {
 
 /// Turns what was read into classified events by stream; also gives all that inventories and logs
 /// stated.
+///
+/// Identities have to be known before the first event is classified, so partitions are gone through
+/// twice. What lies in files is not written back in between: of it, only the few events that tell of
+/// identities are resolved in the first round.
 pub(super) fn settle(
     ingested: Ingested,
     (threads, purpose): (usize, Purpose),
     quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
 ) -> Result<(Loaded, Inventory), RunError> {
-    let Ingested { store, mut inventory, evidence, mut coverage, by_members, .. } = ingested;
-    let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
-    let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
+    let Ingested { store, mut inventory, evidence, coverage, reached, .. } = ingested;
     let mut partitions = store.finish().map_err(stored)?;
-    for index in 0..partitions.len() {
-        cancel.check()?;
-        let batches = partitions.take(index).map_err(stored)?;
-        let resolved = match purpose {
-            Purpose::Queries => lake::resolve(batches, threads),
-            #[cfg(feature = "lake")]
-            Purpose::Lake => lake::resolve_with_undo(&batches, threads),
-        };
-        let resolved = resolved.map_err(broken)?;
-        coverage.records.duplicates += resolved.duplicates;
-        coverage.records.events -= resolved.duplicates;
-        coverage.conflicting_duplicates += resolved.conflicts.len() as u64;
-        for conflict in resolved.conflicts {
-            quarantine
-                .push(quarantined(conflict))
-                .map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+    let mut resolver = Resolver { purpose, threads, coverage, quarantine };
+    match &mut partitions {
+        Partitions::Memory(batches) => {
+            cancel.check()?;
+            *batches = resolver.resolve(std::mem::take(batches))?;
+            learn_all(batches, &mut inventory)?;
         }
-        for batch in &resolved.batches {
-            learn(batch, &mut inventory).map_err(broken)?;
+        Partitions::Files { files, .. } => {
+            for path in files.iter() {
+                cancel.check()?;
+                let telling = lake::store::rows_of(path, "op_class", TELLING).map_err(stored)?;
+                let events = lake::resolve(telling, threads).map_err(broken)?.batches;
+                learn_all(&events, &mut inventory)?;
+            }
         }
-        partitions.replace(index, resolved.batches).map_err(stored)?;
     }
-    quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
     let stated = inventory.clone();
     let classifier = Classifier::build(inventory, &evidence);
-    let streams = classify(partitions, &classifier, &mut coverage, (threads, cancel))?;
-    Ok((Loaded { streams, classifier, coverage, by_members, rejected: quarantine.shown().to_vec() }, stated))
+    let streams = classify(partitions, &classifier, &mut resolver, cancel)?;
+    let Resolver { coverage, quarantine, .. } = resolver;
+    quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+    Ok((Loaded { streams, classifier, coverage, reached, rejected: quarantine.shown().to_vec() }, stated))
+}
+
+fn stored(error: StoreError) -> RunError {
+    RunError::internal("cannot keep the events", error)
+}
+
+fn broken(error: ArrowError) -> RunError {
+    RunError::internal("events do not fit their schema; please report this", error)
+}
+
+/// Makes events of records, and counts what became of them.
+struct Resolver<'r, 'q> {
+    purpose: Purpose,
+    threads: usize,
+    coverage: Coverage,
+    quarantine: &'r mut Quarantine<'q>,
+}
+
+impl Resolver<'_, '_> {
+    fn resolve(&mut self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, RunError> {
+        let resolved = match self.purpose {
+            Purpose::Queries => lake::resolve(batches, self.threads),
+            #[cfg(feature = "lake")]
+            Purpose::Lake => lake::resolve_with_undo(&batches, self.threads),
+        };
+        let resolved = resolved.map_err(broken)?;
+        self.coverage.records.duplicates += resolved.duplicates;
+        self.coverage.records.events -= resolved.duplicates;
+        self.coverage.conflicting_duplicates += resolved.conflicts.len() as u64;
+        for conflict in resolved.conflicts {
+            let written = self.quarantine.push(quarantined(conflict));
+            written.map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+        }
+        Ok(resolved.batches)
+    }
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {
@@ -80,7 +112,15 @@ fn quarantined(conflict: Conflict) -> Quarantined {
     }
 }
 
+/// The classes of operations that tell of identities. An operation has one class, so all records of
+/// an event, and of an operation, are of the same.
+const TELLING: &[&str] = &[OpClass::WorkspaceManage.as_str(), OpClass::ConnectorManage.as_str()];
+
 /// Adds what successful writes of workspaces and access connectors say to the inventory.
+fn learn_all(batches: &[RecordBatch], inventory: &mut Inventory) -> Result<(), RunError> {
+    batches.iter().try_for_each(|batch| learn(batch, inventory)).map_err(broken)
+}
+
 fn learn(batch: &RecordBatch, inventory: &mut Inventory) -> Result<(), ArrowError> {
     let text = |name: &str| lake::text_column(batch, name);
     let (classes, outcomes) = (text("op_class")?, text("outcome")?);
@@ -88,8 +128,7 @@ fn learn(batch: &RecordBatch, inventory: &mut Inventory) -> Result<(), ArrowErro
     let bodies = [text("response_body")?, text("request_body")?];
     let mut tape = Tape::new();
     for row in 0..batch.num_rows() {
-        let class = classes.get(row).and_then(OpClass::from_word);
-        let wanted = matches!(class, Some(OpClass::WorkspaceManage | OpClass::ConnectorManage))
+        let wanted = classes.get(row).is_some_and(|class| TELLING.contains(&class))
             && outcomes.get(row) == Some(Outcome::Success.as_str())
             && operations.get(row).is_some_and(|operation| operation.ends_with("/write"));
         let (true, Some(target)) = (wanted, targets.get(row)) else { continue };
@@ -107,20 +146,22 @@ fn learn(batch: &RecordBatch, inventory: &mut Inventory) -> Result<(), ArrowErro
 fn classify(
     mut partitions: Partitions,
     classifier: &Classifier,
-    coverage: &mut Coverage,
-    (threads, cancel): (usize, &Cancel),
+    resolver: &mut Resolver<'_, '_>,
+    cancel: &Cancel,
 ) -> Result<Streams, RunError> {
-    let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
-    let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut streams = StreamsBuilder::for_partitions(&partitions).map_err(stored)?;
     for index in 0..partitions.len() {
         cancel.check()?;
         let batches = partitions.take(index).map_err(stored)?;
-        let split = parallel::map(threads, batches, |batch| split(&batch, classifier));
+        let batches = match &partitions {
+            Partitions::Memory(_) => batches,
+            Partitions::Files { .. } => resolver.resolve(batches)?,
+        };
+        let split = parallel::map(resolver.threads, batches, |batch| split(&batch, classifier));
         for split in split {
             let Split { parts, sources } = split.map_err(broken)?;
             for (source, counts) in sources {
-                coverage.sources.entry(source).or_default().add(&counts);
+                resolver.coverage.sources.entry(source).or_default().add(&counts);
             }
             for (stream, part) in parts {
                 streams.push(stream, part).map_err(stored)?;

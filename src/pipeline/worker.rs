@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use super::chunks::{Chunks, NoChunk};
 use super::quarantine::Quarantined;
 use super::work::{Block, End, Large, Unit};
-use super::{Cancel, ReadOptions, Watch, observe};
+use super::{Cancel, Reached, ReadOptions, Watch, observe};
 use crate::coverage::{Coverage, FailedObject};
 use crate::error::RunError;
 use crate::event::vocabulary::LogSource;
@@ -22,6 +22,7 @@ use crate::format::{self, BodyTapes, Recognised, RejectReason};
 use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
 use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
+use crate::json::members::Members;
 use crate::lake;
 use crate::source::{Ahead, Object, Reader};
 
@@ -38,8 +39,7 @@ pub(super) struct Tally {
     pub(super) inventory: Inventory,
     pub(super) evidence: Evidence,
     pub(super) coverage: Coverage,
-    /// Records that were read by their members alone.
-    pub(super) by_members: u64,
+    pub(super) reached: Reached,
     /// Numbered from 0 in the part.
     pub(super) rejected: Vec<Quarantined>,
     /// The objects that were read to their end, where asked for.
@@ -135,7 +135,7 @@ impl<'w> Worker<'w> {
             cancel,
             sender,
             framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
-            decoder: Decoder::default(),
+            decoder: Decoder { builder: EventBuilder::for_columns(options.columns), ..Decoder::default() },
             part: Part { unit: 0, block: 0 },
             batches: 0,
             chunk: vec![0; options.chunk_bytes.max(1)],
@@ -385,8 +385,10 @@ impl Decoder {
     }
 
     fn record(&mut self, object: &Object, mut frame: Frame<'_>) {
+        let has_known_layout = frame.members.is_some_and(Members::has_known_layout);
+        self.tally.reached.known_layouts += u64::from(has_known_layout);
         if self.by_members(object, &frame) {
-            self.tally.by_members += 1;
+            self.tally.reached.by_members += 1;
         } else {
             self.by_tape(object, &mut frame);
         }

@@ -13,9 +13,9 @@ use futures::TryStreamExt as _;
 
 use crate::coverage::{NotEvaluable, SourceCoverage};
 use crate::error::RunError;
-use crate::rule::params::{Params, bound};
+use crate::rule::params::{Params, bound, values};
 use crate::rule::{Rule, Subject};
-use crate::sql::session;
+use crate::sql::{columns, session};
 
 /// Columns that the rule's query itself must return.
 pub const REQUIRED: [&str; 5] = ["event_uid", "time", "principal_id", "target_id", "operation"];
@@ -156,10 +156,22 @@ fn own(schema: &DFSchema, name: &str) -> Result<Expr, DataFusionError> {
 /// [`RunError::Rule`] when the query does not plan. Errors of the stream are the data's or ours,
 /// to be named by [`failed`].
 pub async fn stream(ctx: &SessionContext, rule: &Rule, params: &Params) -> Result<SendableRecordBatchStream, RunError> {
-    let planned = evidence(ctx, rule, params).await.map_err(|error| RunError::Rule {
-        message: format!("{}: {}: {}", rule.file, rule.head.id, error.strip_backtrace()),
-    })?;
+    let planned = evidence(ctx, rule, params).await.map_err(|error| unplanned(rule, &error))?;
     planned.execute_stream().await.map_err(|error| failed(rule, error))
+}
+
+/// The names of the columns that a rule and the folding of its evidence read; `ctx` has every table.
+///
+/// # Errors
+///
+/// [`RunError::Rule`] when the query does not plan.
+pub async fn columns_read(ctx: &SessionContext, rule: &Rule) -> Result<BTreeSet<String>, RunError> {
+    let planned = evidence(ctx, rule, &values(rule)).await;
+    planned.and_then(columns::read_by).map_err(|error| unplanned(rule, &error))
+}
+
+fn unplanned(rule: &Rule, error: &DataFusionError) -> RunError {
+    RunError::Rule { message: format!("{}: {}: {}", rule.file, rule.head.id, error.strip_backtrace()) }
 }
 
 /// Runs a rule and collects its evidence. What does not fit in memory does not fit here either:

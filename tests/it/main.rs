@@ -46,6 +46,7 @@ mod rules_import;
 mod show;
 #[cfg(feature = "sigma")]
 mod sigma_meaning;
+mod spooled;
 mod sql;
 mod sql_prompt;
 mod support;

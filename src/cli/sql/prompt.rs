@@ -19,6 +19,7 @@ use crate::cli::bench::{Bench, Desk};
 use crate::cli::engine::list;
 use crate::cli::output::{Outputs, Terminal};
 use crate::error::{ExitCode, RunError};
+use crate::event::schema::ReadColumns;
 use crate::report::{Colour, Style};
 use crate::time::UtcMicros;
 
@@ -50,7 +51,7 @@ pub(super) fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicr
     let desk = Desk::new(&read)?;
     let listing = list(&read)?;
     let outputs = Outputs::open(&args.read, &[])?;
-    let mut bench = desk.open(&read, listing, args.read.progress, outputs)?;
+    let mut bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
     let ended = Arc::new(AtomicBool::new(false));
     listen(&mut bench, &ended)?;
     let words = Words::of(&bench);

@@ -7,10 +7,11 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 
 use crate::error::RunError;
+use crate::event::schema::ReadColumns;
 use crate::report::layout;
 use crate::rule::check::{parser_message, place_of_error, unknown_tables};
 use crate::rule::did_you_mean;
-use crate::sql::{session, tables};
+use crate::sql::{columns, session, tables};
 
 /// Prefix of the tables that say which tables there are.
 const INFORMATION_SCHEMA: &str = "information_schema.";
@@ -47,6 +48,16 @@ pub(super) async fn plan(ctx: &SessionContext, sql: &str) -> Result<DataFrame, R
         Err(error) if unknown.is_empty() => Err(wrong(&error)),
         Err(_) => Err(RunError::usage(unknown.iter().map(|table| no_table(table)).collect::<Vec<_>>().join("\n"))),
     }
+}
+
+/// The columns of events that a planned query reads.
+///
+/// # Errors
+///
+/// [`RunError::Usage`] where it cannot be optimized, which says what is wrong in it.
+pub(super) fn columns(planned: DataFrame) -> Result<ReadColumns, RunError> {
+    let names = columns::read_by(planned).map_err(|error| wrong(&error))?;
+    Ok(ReadColumns::of(&names))
 }
 
 /// Whether there is nothing but comments and white space.

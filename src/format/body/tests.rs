@@ -150,3 +150,20 @@ fn an_end_is_found_in_any_case_and_never_inside_a_character() {
     assert!(!ends_with_ignore_case("write", "/write"));
     assert!(!ends_with_ignore_case("é", "x"));
 }
+
+/// A body that is a number was lost where the record was read by its members: a number at the end of
+/// a text may go on.
+#[test]
+fn a_body_is_the_same_however_its_record_was_read() {
+    for body in ["7", "-1.5", "true", "\"\"", "\"x\"", r#""{\"a\":1}""#, "[]", r#"{"a":1}"#] {
+        let properties = format!(r#"{{"requestBody":{body}}}"#);
+        classified(OpClass::StorageManage, "microsoft.storage/x/write", LAKE, &properties, |expected| {
+            let (scratch, mut tapes) = (Scratch::default(), BodyTapes::default());
+            let mut row = Row::new(LogSource::Activity, Form::Archive);
+            row.op_class = OpClass::StorageManage;
+            Bodies::of_json(&row, Some(body), None, &mut tapes).apply(&mut row, None, &scratch);
+
+            assert_eq!(row.get(TextColumn::RequestBody), expected.get(TextColumn::RequestBody), "{body}");
+        });
+    }
+}

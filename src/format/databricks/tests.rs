@@ -1,3 +1,5 @@
+mod by_members;
+
 use super::*;
 use crate::format::pick::testing::{Decoded, with_cells, with_record};
 

@@ -80,6 +80,18 @@ fn keys_are_found_in_any_order_and_after_records_of_other_shapes() {
 }
 
 #[test]
+fn a_layout_is_known_once_it_was_read() {
+    let (first, second) = (r#"{"a":1,"b":{"q":[{"r":2}]},"d":3}"#, r#"{"d":1,"a":2}"#);
+    let known = |records: &[&str]| last(records, |members| members.unwrap().has_known_layout());
+
+    assert!(!known(&[first]));
+    assert!(known(&[first, r#"{"a":"x","b":{"q":[{"r":null}]},"d":[]}"#]));
+    assert!(!known(&[first, second]));
+    assert!(known(&[first, second, first]));
+    assert!(!known(&[first, r#"{"a":1,"b":{"q":[{"s":2}]},"d":3}"#]));
+}
+
+#[test]
 fn what_a_record_lacks_is_not_taken_from_the_one_before() {
     last(&[r#"{"a":1,"b":{"a":2},"d":3}"#, r#"{"b":null,"d":null,"q":{},"c":[]}"#], |members| {
         let members = members.unwrap();

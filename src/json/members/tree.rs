@@ -94,6 +94,7 @@ pub(super) struct KeyTree {
     by_name: HashTable<u32>,
     hasher: DefaultHashBuilder,
     slots: usize,
+    surprises: u64,
 }
 
 impl KeyTree {
@@ -105,6 +106,7 @@ impl KeyTree {
             by_name: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
             slots: wants.len(),
+            surprises: 0,
         };
         for (number, want) in wants.iter().enumerate() {
             keys.want(number, want);
@@ -115,6 +117,11 @@ impl KeyTree {
     /// How many slots there are: those of the wanted members come first, in their order.
     pub(super) fn slots(&self) -> usize {
         self.slots
+    }
+
+    /// How many keys were none of those that were expected.
+    pub(super) fn surprises(&self) -> u64 {
+        self.surprises
     }
 
     fn want(&mut self, number: usize, want: &Want) {
@@ -212,6 +219,7 @@ impl KeyTree {
     /// Finds a key that was not expected, and expects it from now on.
     #[cold]
     fn look_up(&mut self, spot: Spot, quoted: &[u8]) -> u32 {
+        self.surprises += 1;
         if spot.shape == NONE {
             return NONE;
         }

@@ -50,6 +50,7 @@ pub struct Address<'a> {
 #[derive(Debug)]
 pub struct EventBuilder {
     rows: usize,
+    max_rows: usize,
     text: Vec<TextStore>,
     object: DictionaryColumn,
     time: Vec<i64>,
@@ -87,9 +88,16 @@ impl Default for EventBuilder {
 impl EventBuilder {
     /// Makes an empty builder.
     pub fn new() -> Self {
+        Self::with_rows(BATCH_ROWS)
+    }
+
+    /// Makes an empty builder for batches of so many rows, [`BATCH_ROWS`] and 1 at most and least: no
+    /// column has more distinct values than that.
+    pub fn with_rows(max_rows: usize) -> Self {
         let text = TextColumn::ALL.iter().map(|column| TextStore::new(*column)).collect();
         Self {
             rows: 0,
+            max_rows: max_rows.clamp(1, BATCH_ROWS),
             text,
             object: DictionaryColumn::new(Fold::Verbatim),
             time: Vec::new(),
@@ -113,7 +121,7 @@ impl EventBuilder {
 
     /// Whether it is time to call [`EventBuilder::finish`].
     pub fn is_full(&self) -> bool {
-        self.rows >= BATCH_ROWS
+        self.rows >= self.max_rows
             || self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS)
                 && self.text.iter().map(TextStore::plain_bytes).sum::<usize>() >= BATCH_TEXT_BYTES
     }

@@ -1,10 +1,14 @@
 //! What was read and what was not: counts that add up.
 
+mod absence;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::time::UtcMicros;
+
+pub use absence::{ClockSkew, Gap, GapKind, Listed, SilentCategory, Skew, SkewedRecord};
 
 /// Most different kinds or reasons that are counted apart; what comes later is counted as
 /// `(others)`. Kinds come from the log, so their number must not be the log's to choose.
@@ -33,6 +37,12 @@ pub struct Coverage {
     pub rules: RuleCoverage,
     /// What exceptions did.
     pub exceptions: ExceptionCoverage,
+    /// Stretches of time in which something should be there and is not; `None` where nobody looked.
+    pub gaps: Option<Listed<Gap>>,
+    /// Records whose time cannot be right.
+    pub clock_skew: ClockSkew,
+    /// Categories that a diagnostic setting names and that were never seen; `None` where nobody looked.
+    pub silent_categories: Option<Listed<SilentCategory>>,
 }
 
 /// Objects by outcome.
@@ -97,6 +107,21 @@ pub struct RuleCoverage {
     pub not_evaluable: Vec<NotEvaluable>,
     /// Rules that ran without a part of what they can use (`any_sources`).
     pub partial: Vec<NotEvaluable>,
+    /// Rules that found more than is reported.
+    pub capped: Vec<Capped>,
+}
+
+/// A rule whose findings are more than the limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Capped {
+    /// The rule's id.
+    pub rule: String,
+    /// Findings that are left out.
+    pub findings_left_out: u64,
+    /// Whether there may be more of them than were counted.
+    pub is_at_least: bool,
+    /// The highest severity of their evidence.
+    pub severity: String,
 }
 
 /// A rule, and what it lacked.
@@ -158,6 +183,7 @@ impl Coverage {
             *self.rejected.entry(reason.clone()).or_default() += n;
         }
         self.failed.extend(other.failed.iter().cloned());
+        self.clock_skew.add(&other.clock_skew);
     }
 }
 

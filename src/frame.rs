@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::json::members::{MemberReader, Members};
 use crate::json::{Tape, Value};
+use crate::limits::Limits;
 
 mod avro;
 mod csv;
@@ -19,10 +20,7 @@ use csv::{CsvFramer, Header};
 use encoding::{Input, Window};
 use json::JsonFramer;
 
-/// Largest single record accepted, in bytes (16 MiB).
-///
-/// The largest record in real exports is some 100 KB; beyond this a file is damaged or hostile.
-pub const MAX_RECORD_BYTES: usize = 16 << 20;
+pub use crate::limits::RECORD_BYTES as MAX_RECORD_BYTES;
 
 /// Where a record lies in its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +76,12 @@ pub enum FrameReject {
     /// Longer than the cap.
     #[error("record over the size limit")]
     Oversized,
+    /// Nested deeper than the cap.
+    #[error("record over the depth limit")]
+    TooDeep,
+    /// A CSV file with more columns than the cap.
+    #[error("CSV header over the column limit")]
+    TooManyColumns,
     /// Not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
@@ -174,7 +178,7 @@ enum Detected {
 /// mark. Frames come in input order.
 #[derive(Debug)]
 pub struct Framer {
-    max_record_bytes: usize,
+    limits: Limits,
     input: Input,
     container: Container,
     tape: Tape,
@@ -192,13 +196,18 @@ struct LostRange {
 }
 
 impl Framer {
-    /// Makes a framer for one object.
+    /// Makes a framer for one object, with the usual limits but for the size of a record.
     pub fn new(max_record_bytes: usize) -> Self {
+        Self::within(&Limits { record_bytes: max_record_bytes, ..Limits::default() })
+    }
+
+    /// Makes a framer for one object: of [`Limits`] those of records and columns count.
+    pub fn within(limits: &Limits) -> Self {
         Self {
-            max_record_bytes,
+            limits: *limits,
             input: Input::default(),
             container: Container::Undecided,
-            tape: Tape::new(),
+            tape: Tape::with_max_depth(limits.depth),
             reader: None,
             next_record: 0,
             lost: None,
@@ -208,7 +217,7 @@ impl Framer {
     /// Lets records be read by their members where that is enough.
     #[must_use]
     pub fn with_members(mut self, reader: MemberReader) -> Self {
-        self.reader = Some(reader);
+        self.reader = Some(reader.with_max_depth(self.limits.depth));
         self
     }
 
@@ -225,7 +234,7 @@ impl Framer {
     pub fn restart_at(&mut self, offset: u64) {
         self.restart();
         self.input.restart(Some(offset));
-        self.container = Container::Json(JsonFramer::new(self.max_record_bytes));
+        self.container = Container::Json(JsonFramer::new(self.limits.record_bytes));
     }
 
     /// Whether all bytes so far are JSON, and the next record begins at top level with the next
@@ -285,16 +294,14 @@ impl Framer {
         loop {
             let window = self.input.window();
             let step = match &mut self.container {
-                Container::Undecided => {
-                    match detect(window, self.input.offset(), self.max_record_bytes, &mut self.tape) {
-                        Detected::Wait => Step::Wait,
-                        Detected::Skip(count) => Step::Skip(count),
-                        Detected::Container(count, container) => {
-                            self.container = container;
-                            Step::Skip(count)
-                        }
+                Container::Undecided => match detect(window, self.input.offset(), &self.limits, &mut self.tape) {
+                    Detected::Wait => Step::Wait,
+                    Detected::Skip(count) => Step::Skip(count),
+                    Detected::Container(count, container) => {
+                        self.container = container;
+                        Step::Skip(count)
                     }
-                }
+                },
                 Container::Json(json) => json.step(window, &mut self.tape, self.reader.as_mut()),
                 Container::Csv(csv) => csv.step(window, &mut self.tape),
                 Container::Avro(avro) => avro.step(window, self.input.offset(), &mut self.tape),
@@ -365,10 +372,12 @@ impl Framer {
 }
 
 /// Decides by the first bytes what an object is. `tape` is only scratch.
-fn detect(window: Window<'_>, offset: u64, max_record_bytes: usize, tape: &mut Tape) -> Detected {
+fn detect(window: Window<'_>, offset: u64, limits: &Limits, tape: &mut Tape) -> Detected {
     let bytes = window.bytes;
+    let max_record_bytes = limits.record_bytes;
     let json = || Detected::Container(0, Container::Json(JsonFramer::new(max_record_bytes)));
-    let refused = || Detected::Container(0, Container::Refused(Some(FrameReject::UnknownContainer)));
+    let refuse = |reason| Detected::Container(0, Container::Refused(Some(reason)));
+    let refused = || refuse(FrameReject::UnknownContainer);
     let spaces = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     if spaces > 0 {
         return Detected::Skip(spaces);
@@ -387,11 +396,12 @@ fn detect(window: Window<'_>, offset: u64, max_record_bytes: usize, tape: &mut T
         None => return Detected::Wait,
         Some(false) => {}
     }
-    match csv::read_header(window, max_record_bytes) {
+    match csv::read_header(window, limits) {
         Header::Wait => Detected::Wait,
         Header::Skip(count) => Detected::Skip(count),
         Header::Read(length, csv) => Detected::Container(length, Container::Csv(csv)),
         Header::BadLineOfJson => Detected::Container(0, Container::Json(JsonFramer::after_bad_line(max_record_bytes))),
+        Header::TooWide => refuse(FrameReject::TooManyColumns),
         Header::NotCsv => refused(),
     }
 }

@@ -13,10 +13,7 @@ mod text;
 
 use parser::Parser;
 
-/// Deepest nesting of arrays and objects that is accepted.
-///
-/// The deepest record seen in real exports has 9 levels; beyond this a file is hostile.
-pub const MAX_DEPTH: usize = 128;
+use crate::limits;
 
 /// Why bytes are not, or not yet, a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +28,12 @@ pub enum ParseError {
         at: usize,
         /// What is wrong there.
         what: &'static str,
+    },
+    /// A value is nested deeper than the tape allows.
+    #[error("nested too deeply at byte {at} of the record")]
+    TooDeep {
+        /// Byte offset of the value, from the start of the input.
+        at: usize,
     },
 }
 
@@ -82,18 +85,31 @@ struct Node {
 }
 
 /// The parsed form of one record. Reused: [`Tape::parse`] forgets what was there before.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tape {
     nodes: Vec<Node>,
     unescaped: String,
     nested: String,
     scratch: Vec<u8>,
+    max_depth: usize,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Tape {
-    /// Makes an empty tape.
+    /// Makes an empty tape for values nested up to [`limits::DEPTH`].
     pub fn new() -> Self {
-        Self::default()
+        Self::with_max_depth(limits::DEPTH)
+    }
+
+    /// Makes an empty tape for values nested so deeply, or [`limits::MAX_DEPTH`] if that is less.
+    pub fn with_max_depth(max_depth: usize) -> Self {
+        let (nodes, unescaped, nested, scratch) = Default::default();
+        Self { nodes, unescaped, nested, scratch, max_depth: max_depth.min(limits::MAX_DEPTH) }
     }
 
     /// Parses the one JSON value at the start of `input` and returns its length in bytes.
@@ -104,8 +120,8 @@ impl Tape {
     /// # Errors
     ///
     /// [`ParseError::Incomplete`] when `input` ends before the value does, and
-    /// [`ParseError::Malformed`] when it cannot be JSON, is nested deeper than [`MAX_DEPTH`], or
-    /// is longer than 4 GiB.
+    /// [`ParseError::Malformed`] when it cannot be JSON or is longer than 4 GiB;
+    /// [`ParseError::TooDeep`] when it is nested deeper than the tape allows.
     pub fn parse(&mut self, input: &[u8]) -> Result<usize, ParseError> {
         self.nodes.clear();
         self.unescaped.clear();

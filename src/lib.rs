@@ -5,7 +5,8 @@
 //!
 //! In the order of the data, which is the order in which modules may import each other:
 //!
-//! * [`error`], [`cancel`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`coverage`]: what everything rests on
+//! * [`error`], [`limits`], [`cancel`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`coverage`]: what
+//!   everything rests on
 //! * [`event`]: the normalised event, its vocabularies, builders and uid
 //! * [`frame`]: cuts bytes into records and knows no field name
 //! * [`format`](mod@format): turns a record into the columns of an event
@@ -36,6 +37,7 @@ pub mod identity;
 pub mod ip;
 pub mod json;
 pub mod lake;
+pub mod limits;
 pub mod matrix;
 pub mod parallel;
 pub mod pipeline;

@@ -1,5 +1,6 @@
 //! Joins source, frame, format, event, identity and lake: from named paths to classified events.
 
+mod absence;
 mod activity;
 mod ahead;
 mod analyse;
@@ -7,6 +8,7 @@ mod analyse;
 mod append;
 mod baseline;
 mod chunks;
+mod gaps;
 mod identities;
 mod ingest;
 #[cfg(feature = "lake")]
@@ -20,6 +22,7 @@ pub mod peek;
 mod quarantine;
 pub mod record;
 mod settle;
+mod skew;
 mod work;
 mod worker;
 
@@ -28,6 +31,7 @@ use crate::error::RunError;
 use crate::event::schema::ReadColumns;
 use crate::identity::Classifier;
 use crate::lake::Streams;
+use crate::limits::Limits;
 use crate::source::Listing;
 use crate::time::UtcMicros;
 
@@ -40,6 +44,7 @@ pub use lake::open_lake;
 pub use optimize::{Optimized, optimize};
 use settle::Purpose;
 
+pub use absence::judge;
 pub use analyse::{Analysis, Opened, Questions, analyse, open};
 pub use baseline::Baseline;
 pub use quarantine::{Quarantine, Quarantined};
@@ -55,8 +60,11 @@ pub struct ReadOptions {
     pub memory_limit_bytes: usize,
     /// Threads that read and decode.
     pub threads: usize,
-    /// Largest record, in bytes.
-    pub max_record_bytes: usize,
+    /// What a log may ask for.
+    pub limits: Limits,
+    /// When the run began: records that are later than that are counted. `None` where it does not
+    /// matter.
+    pub now: Option<UtcMicros>,
     /// Decompressed bytes read at once; results do not depend on it.
     pub chunk_bytes: usize,
     /// Decompressed bytes of a block, in which several threads share an object; results do not
@@ -87,7 +95,8 @@ impl Default for ReadOptions {
             until: None,
             memory_limit_bytes: 1 << 30,
             threads: 2,
-            max_record_bytes: crate::frame::MAX_RECORD_BYTES,
+            limits: Limits::default(),
+            now: None,
             chunk_bytes: CHUNK_BYTES,
             block_bytes: BLOCK_BYTES,
             keeps_places: false,

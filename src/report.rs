@@ -38,6 +38,7 @@ macro_rules! formats {
     };
 }
 
+pub(crate) mod absence;
 pub mod activity;
 pub(crate) mod csv;
 mod document;

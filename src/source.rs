@@ -7,6 +7,7 @@ mod ahead;
 #[cfg(feature = "azure")]
 mod azure_blob;
 mod decompress;
+pub mod hours;
 mod local;
 #[cfg(any(feature = "azure", feature = "lake"))]
 mod window;
@@ -16,13 +17,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use crate::cancel::Cancel;
+use crate::limits::Limits;
 use crate::time::UtcMicros;
 pub use ahead::Ahead;
 #[cfg(feature = "azure")]
 pub use azure_blob::{Blob, BlobFolder, azure_credential, blob_folder};
-use decompress::Decompress;
+use decompress::{Bounds, Decompress};
 #[cfg(feature = "lake")]
-pub use window::{Window, hour_of};
+pub use {hours::hour_of, window::Window};
 
 /// How arguments begin that name blobs, in lower case.
 const BLOB_SCHEMES: [&str; 5] = ["az://", "abfs://", "abfss://", "https://", "http://"];
@@ -231,13 +233,14 @@ impl Reader {
     /// Opens an object. What compresses it is told by its first bytes, never by its name. A blob
     /// whose place another one has taken since it was listed is read as it is at present.
     ///
-    /// Waiting for a blob ends with an error when the run is interrupted.
+    /// Waiting for a blob ends with an error when the run is interrupted. Of [`Limits`] those of
+    /// objects count.
     ///
     /// # Errors
     ///
     /// [`SourceError::Unreadable`].
-    pub fn open(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
-        Self::of(object, Input::open(object, cancel))
+    pub fn open(object: &Object, limits: &Limits, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, limits, Input::open(object, cancel))
     }
 
     /// Opens an object again of which bytes were read before.
@@ -245,13 +248,16 @@ impl Reader {
     /// # Errors
     ///
     /// [`SourceError::Unreadable`], also where another blob has taken its place.
-    pub fn open_again(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
-        Self::of(object, Input::open_at(&object.location, object.start, cancel))
+    pub fn open_again(object: &Object, limits: &Limits, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, limits, Input::open_at(&object.location, object.start, cancel))
     }
 
-    fn of(object: &Object, input: io::Result<Input>) -> Result<Self, SourceError> {
+    fn of(object: &Object, limits: &Limits, input: io::Result<Input>) -> Result<Self, SourceError> {
+        let bounds = Bounds::of(limits);
         // What begins in its middle is not looked at for compression.
-        let begin = |input| if object.start == 0 { Decompress::new(input) } else { Ok(Decompress::plain(input)) };
+        let is_whole = object.start == 0;
+        let begin =
+            |input| if is_whole { Decompress::new(input, bounds) } else { Ok(Decompress::plain(input, bounds)) };
         match input.and_then(begin) {
             Ok(stream) => Ok(Self { object: object.name.clone(), stream, position: object.start }),
             Err(error) => Err(unreadable(&object.name, error)),

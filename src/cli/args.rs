@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::error::RunError;
+use crate::limits::Limits;
 use crate::report::OutputFormat;
 use crate::report::escape::Escaped;
 use crate::rule::{Profile, Severity};
@@ -17,6 +18,7 @@ pub mod events;
 pub mod generate;
 #[cfg(feature = "lake")]
 pub mod lake;
+pub mod limits;
 pub mod report;
 pub mod rules;
 pub mod values;
@@ -264,6 +266,10 @@ pub struct ReadArgs {
     /// Write over output files that exist
     #[arg(long)]
     pub force: bool,
+
+    /// Limits.
+    #[command(flatten)]
+    pub limits: limits::LimitArgs,
 }
 
 /// Flags that choose rules.
@@ -411,6 +417,10 @@ pub struct ReadOptions {
     pub memory_limit: Option<u64>,
     /// Threads to work with.
     pub threads: Option<NonZeroUsize>,
+    /// What a log may ask for.
+    pub limits: Limits,
+    /// When the run began, by which events are told that have not happened yet.
+    pub now: Option<UtcMicros>,
 }
 
 /// Which rules to run, by id and profile, as asked for.
@@ -453,6 +463,8 @@ impl ReadArgs {
             until,
             memory_limit: self.memory_limit,
             threads: self.threads,
+            limits: self.limits.limits(),
+            now: Some(now),
         })
     }
 }

@@ -135,17 +135,19 @@ impl Desk {
         let progress = Progress::new(progress, listing.stored_bytes());
         let loaded = engine::load((read, columns), listing, &mut outputs, (&self.machine, &progress, &self.cancel));
         progress.finish();
-        let loaded = loaded?;
+        let mut loaded = loaded?;
         engine::show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
+        let lists = vec![("allowed_ip", self.config.allowed_ip_table()?)];
+        let exceptions = Exceptions::new(self.config.expected.clone(), &self.library)?;
+        let Machine { threads, memory_bytes, .. } = self.machine;
+        let opened = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads);
+        let opened = self.wait(opened)?;
+        // To look for what is missing takes a look at everything: only where somebody wants to know.
         if let Some(file) = &mut outputs.coverage {
+            self.wait(pipeline::judge(&opened.ctx, &mut loaded.coverage))?;
             file.write_with(|out| json::write_pretty(out, &loaded.coverage))?;
         }
         outputs.finish()?;
-        let lists = vec![("allowed_ip", self.config.allowed_ip_table()?)];
-        let exceptions = Exceptions::new(self.config.expected.clone(), &self.library)?;
-        let Machine { threads, memory_bytes } = self.machine;
-        let opened = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads);
-        let opened = self.wait(opened)?;
         Ok(Bench { desk: self, opened, coverage: loaded.coverage, _streams: loaded.streams })
     }
 }

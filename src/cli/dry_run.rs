@@ -14,6 +14,7 @@ use crate::cli::output::to_stdout;
 use crate::coverage::{NotEvaluable, SourceCoverage};
 use crate::error::{ExitCode, RunError};
 use crate::format::inventory::InventoryKind;
+use crate::limits::Limits;
 use crate::pipeline::Cancel;
 use crate::pipeline::peek::{Peek, first_record};
 use crate::report::escape::escaped;
@@ -84,7 +85,7 @@ pub fn run(args: &ScanArgs, format: DryRunFormat, style: Style, now: UtcMicros) 
         });
     }
     let listing = engine::list(&read)?;
-    let mut plan = objects(&listing);
+    let mut plan = objects(&listing, &read.limits);
     let mut filled = filled(&plan.kinds);
     if !config.allowed_ip.is_empty() {
         filled.insert("allowed_ip".to_owned());
@@ -103,7 +104,7 @@ pub fn run(args: &ScanArgs, format: DryRunFormat, style: Style, now: UtcMicros) 
 }
 
 /// Groups what was listed, and looks at one object of each kind.
-fn objects(listing: &Listing) -> Plan {
+fn objects(listing: &Listing, limits: &Limits) -> Plan {
     let mut kinds: BTreeMap<String, (Kind, &Object)> = BTreeMap::new();
     for object in &listing.objects {
         let pattern = pattern(&object.name);
@@ -125,7 +126,7 @@ fn objects(listing: &Listing) -> Plan {
     let looked = kinds.into_values().map(|(kind, object)| {
         // What is read from a pipe now, nobody can read later.
         let peek = if object.is_file() {
-            first_record(object, &Cancel::default())
+            first_record(object, limits, &Cancel::default())
         } else {
             Peek::NotOurs("a pipe".to_owned())
         };

@@ -23,15 +23,17 @@ use crate::finding::exceptions::{Config, Exceptions};
 use crate::lake::Streams;
 #[cfg(feature = "lake")]
 use crate::lake::table::{is_lake_in_container, is_local_lake};
+use crate::limits::Limits;
 use crate::matrix::Matrix;
 use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Reached, Watch};
-use crate::report::IdentityRow;
 use crate::report::activity::Activity;
 use crate::report::escape::Escaped;
+use crate::report::{IdentityRow, absence};
 use crate::rule::load::{Library, Selection};
 use crate::rule::{self, Profile, Rule, Status, run};
 use crate::source::{self, ListOptions, Listing};
 use crate::sql::tables;
+use crate::time::UtcMicros;
 
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
@@ -134,20 +136,36 @@ pub(super) fn runtime(threads: usize) -> Result<Runtime, RunError> {
         .map_err(|error| RunError::internal("cannot start threads", error))
 }
 
+/// A run that listens for signals. It is to be begun before output files are, so that none is left
+/// under way by a signal that nobody heard.
+pub(super) struct Engine {
+    machine: Machine,
+    runtime: Runtime,
+    cancel: Arc<Cancel>,
+}
+
+impl Engine {
+    /// Begins to listen for signals.
+    pub(super) fn start(read: &ReadOptions) -> Result<Self, RunError> {
+        let machine = Machine::of(read);
+        let runtime = runtime(machine.threads)?;
+        let cancel = Arc::new(Cancel::default());
+        watch_signals(&runtime, &cancel)?;
+        Ok(Self { machine, runtime, cancel })
+    }
+}
+
 /// Checks the rules, reads, runs them, and shows progress meanwhile.
 pub(super) fn execute(
+    engine: &Engine,
     request: &Request,
     listing: Listing,
-    progress: ProgressChoice,
-    outputs: &mut Outputs,
+    (progress, outputs): (ProgressChoice, &mut Outputs),
 ) -> Result<Scan, RunError> {
-    let machine = Machine::of(&request.read);
-    let runtime = runtime(machine.threads)?;
-    let cancel = Arc::new(Cancel::default());
-    watch_signals(&runtime, &cancel)?;
+    let Engine { machine, runtime, cancel } = engine;
     let config = config(request.read.config.as_deref())?;
     let folders = request.rules.as_ref().map(|rules| rules.folders.as_slice()).unwrap_or_default();
-    let library = library(&runtime, folders, &config, &cancel)?;
+    let library = library(runtime, folders, &config, cancel)?;
     let rules = match &request.rules {
         Some(wanted) => library.select(&selection(wanted, config.profile))?,
         None => Vec::new(),
@@ -164,10 +182,11 @@ pub(super) fn execute(
     let asked_for = rules.iter().map(|rule| (*rule).clone()).collect();
     let progress = Progress::new(progress, listing.stored_bytes());
     let asked = (rules, columns, exceptions, lists);
-    let ran = run(request, listing, asked, &runtime, (&machine, &progress, &cancel, outputs));
+    let ran = run(request, listing, asked, runtime, (machine, &progress, cancel, outputs));
     progress.finish();
     let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
+    show_left_out(&coverage);
     Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules: asked_for, baseline })
 }
 
@@ -191,13 +210,15 @@ async fn columns(request: &Request, rules: &[&Rule]) -> Result<ReadColumns, RunE
 pub(super) struct Machine {
     pub(super) threads: usize,
     pub(super) memory_bytes: usize,
+    limits: Limits,
+    now: Option<UtcMicros>,
 }
 
 impl Machine {
     /// What was asked for, else all threads and half of the memory.
     pub(super) fn of(read: &ReadOptions) -> Self {
         let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
-        Self { threads, memory_bytes: memory_limit(read) }
+        Self { threads, memory_bytes: memory_limit(read), limits: read.limits, now: read.now }
     }
 
     /// How to read everything with so much of the machine.
@@ -205,6 +226,8 @@ impl Machine {
         pipeline::ReadOptions {
             memory_limit_bytes: self.memory_bytes,
             threads: self.threads,
+            limits: self.limits,
+            now: self.now,
             block_bytes: pipeline::BLOCK_BYTES.min(self.memory_bytes / BLOCKS_IN_MEMORY),
             ..pipeline::ReadOptions::default()
         }
@@ -235,6 +258,7 @@ fn run(
         exceptions,
         memory_limit_bytes: machine.memory_bytes,
         threads: machine.threads,
+        limits: machine.limits,
     };
     let of_one_thread = match loaded.streams {
         Streams::Memory(_) => None,
@@ -397,6 +421,15 @@ pub(super) fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_q
     }
     for failed in &coverage.failed {
         say(format!("cannot read {}", Escaped(&failed.reason)));
+    }
+}
+
+/// Names the rules of which findings are left out, on standard error: not every format says so.
+fn show_left_out(coverage: &Coverage) {
+    let mut err = io::stderr().lock();
+    for capped in &coverage.rules.capped {
+        // Where standard error is closed nobody wants to know.
+        writeln!(err, "left out: {}", Escaped(&absence::left_out(capped))).unwrap_or_default();
     }
 }
 

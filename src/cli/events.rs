@@ -38,7 +38,7 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let progress = Progress::new(args.read.progress, listing.stored_bytes());
     let loaded = load((&read, ReadColumns::ALL), listing, &mut outputs, (&machine, &progress, &cancel));
     progress.finish();
-    let loaded = loaded?;
+    let mut loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
     let mut stdout = BufWriter::new(QuietPipe::new(io::stdout().lock()));
     let mut sinks: Vec<(EventFormat, &mut dyn Write)> =
@@ -48,7 +48,11 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     runtime.block_on(async {
         let exceptions = Exceptions::default();
         let opened = pipeline::open(&loaded, &exceptions, lists, machine.memory_bytes, machine.threads).await?;
-        write(&opened, &query, sinks, &cancel).await
+        write(&opened, &query, sinks, &cancel).await?;
+        if outputs.coverage.is_some() {
+            cancel.interruptible(pipeline::judge(&opened.ctx, &mut loaded.coverage)).await?;
+        }
+        Ok::<_, RunError>(())
     })?;
     drop(stdout);
     finish(&loaded, outputs, files)

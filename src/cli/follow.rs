@@ -12,7 +12,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::cli::args::{ProgressChoice, ReadOptions, ScanArgs};
-use crate::cli::engine::{Machine, execute, list, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{Engine, Machine, execute, list, runtime, show_rejected, watch_signals};
 use crate::cli::ingest::{Job, refuse_what_is_no_archive};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::scan::{format, hide};
@@ -64,7 +64,9 @@ pub(super) fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMic
             writeln!(io::stderr(), "replaced since it was read: {}", Escaped(name)).unwrap_or_default();
         }
         if is_first || appended.commits + appended.reclassified > 0 {
-            let mut scan = execute(&request, Listing::default(), ProgressChoice::Never, &mut Outputs::default())?;
+            let engine = Engine::start(&request.read)?;
+            let mut scan =
+                execute(&engine, &request, Listing::default(), (ProgressChoice::Never, &mut Outputs::default()))?;
             hide(&mut scan.findings, args.min_severity);
             let news = shown.news(std::mem::take(&mut scan.findings));
             if !news.is_empty() {

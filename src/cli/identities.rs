@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::cli::args::{IdentitiesArgs, ListFormat};
-use crate::cli::engine::{execute, list};
+use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::{Request, readability};
 use crate::coverage::Coverage;
@@ -43,8 +43,9 @@ pub fn run(args: &IdentitiesArgs, terminal: Terminal, style: Style, now: UtcMicr
         Request { read: args.read.options(now)?, rules: None, matrix: false, activity: false, baseline: None };
     let format = args.format.unwrap_or(if terminal.is_stdout { ListFormat::Table } else { ListFormat::Ndjson });
     let listing = list(&request.read)?;
+    let engine = Engine::start(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &[])?;
-    let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
+    let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     sort(&mut scan.identities);
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, &scan.coverage))?;

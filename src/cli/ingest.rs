@@ -35,10 +35,10 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
         shard: args.shard.unwrap_or_default(),
     };
     let listing = list(&read)?;
-    let mut outputs = Outputs::open(&args.read, &[])?;
     let runtime = runtime(Machine::of(&read).threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
+    let mut outputs = Outputs::open(&args.read, &[])?;
     let progress = Progress::new(args.read.progress, listing.stored_bytes());
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
     let appended = job.append(&read, listing, &mut quarantine, (&runtime, &progress, &cancel, now));

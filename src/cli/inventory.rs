@@ -5,7 +5,8 @@ use super::args::ReadOptions;
 use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::format::{self, Recognised};
-use crate::frame::{Framed, Framer, MAX_RECORD_BYTES};
+use crate::frame::{Framed, Framer};
+use crate::limits::Limits;
 use crate::source::{self, ListOptions, Object, Reader};
 
 /// What an inventory file may hold, with the command that writes it.
@@ -31,7 +32,7 @@ pub(super) fn check(read: &ReadOptions) -> Result<(), RunError> {
             .map_err(|error| RunError::usage(error.to_string()))?;
         let mut contents = Contents::default();
         for object in listing.objects.iter().filter(|object| object.is_file()) {
-            contents.look(object);
+            contents.look(object, &read.limits);
             if contents.is_inventory {
                 break;
             }
@@ -54,9 +55,9 @@ struct Contents {
 
 impl Contents {
     /// Reads until there is a record of an inventory.
-    fn look(&mut self, object: &Object) {
-        let Ok(mut reader) = Reader::open(object, &Cancel::default()) else { return };
-        let mut framer = Framer::new(MAX_RECORD_BYTES);
+    fn look(&mut self, object: &Object, limits: &Limits) {
+        let Ok(mut reader) = Reader::open(object, limits, &Cancel::default()) else { return };
+        let mut framer = Framer::within(limits);
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             let length = reader.read(&mut chunk).unwrap_or_default();

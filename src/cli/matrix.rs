@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::cli::args::{MatrixArgs, MatrixFormat};
-use crate::cli::engine::{execute, list};
+use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{OutputFile, Outputs, Terminal, to_stdout};
 use crate::cli::{Request, readability};
 use crate::coverage::Coverage;
@@ -24,8 +24,9 @@ pub fn run(args: &MatrixArgs, terminal: Terminal, style: Style, now: UtcMicros) 
     let request = Request { read: args.read.options(now)?, rules: None, matrix: true, activity: false, baseline: None };
     let format = args.format.unwrap_or(if terminal.is_stdout { MatrixFormat::Table } else { MatrixFormat::Json });
     let listing = list(&request.read)?;
+    let engine = Engine::start(&request.read)?;
     let (mut outputs, mut reports) = Outputs::open_with(&args.read, &args.output)?;
-    let scan = execute(&request, listing, args.read.progress, &mut outputs)?;
+    let scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let report = Report { matrix: &scan.matrix.unwrap_or_default(), coverage: &scan.coverage };
     // Files first: what is in a file stays, whatever becomes of standard output.
     for (format, file) in &mut reports {

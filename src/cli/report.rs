@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::args::report::ReportArgs;
 use crate::cli::args::values::OutputTarget;
-use crate::cli::engine::{execute, list};
+use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{OutputFile, Outputs};
 use crate::cli::scan::hide;
 use crate::cli::{Request, readability};
@@ -32,10 +32,11 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
         baseline: args.choice.baseline.clone(),
     };
     let listing = list(&request.read)?;
+    let engine = Engine::start(&request.read)?;
     let target = OutputTarget { format: (), path: args.output.clone() };
     let (mut outputs, mut pages) = Outputs::open_with(&args.read, &[target])?;
     outputs.open_baseline(args.choice.baseline.as_deref())?;
-    let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
+    let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
     let matrix = scan.matrix.unwrap_or_default();
     let page = Page {

@@ -1,13 +1,13 @@
 //! `airside scan`: read, split, run the rules, print what was found.
 
 use crate::cli::args::ScanArgs;
-use crate::cli::engine::{execute, list};
+use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::{Request, Scan, dry_run, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::pipeline::Baseline;
-use crate::report::{self, OutputFormat, Report, Style, json};
+use crate::report::{self, OutputFormat, Report, SEVERITIES, Style, json, severity_word};
 use crate::rule::Severity;
 use crate::time::UtcMicros;
 
@@ -33,9 +33,10 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
     };
     let format = format(args.format, terminal)?;
     let listing = list(&request.read)?;
+    let engine = Engine::start(&request.read)?;
     let mut outputs = Outputs::open(&args.read, &args.output)?;
     outputs.open_baseline(args.choice.baseline.as_deref())?;
-    let mut scan = execute(&request, listing, args.read.progress, &mut outputs)?;
+    let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let code = exit_code(&scan, args.fail_on);
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
     let report = Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity };
@@ -59,8 +60,15 @@ pub(super) fn format(asked: Option<OutputFormat>, terminal: Terminal) -> Result<
 /// What the findings and what could not be read make of the exit code.
 fn exit_code(scan: &Scan, fail_on: Option<Severity>) -> ExitCode {
     let counts = |finding: &Finding| !scan.experimental.contains(&finding.rule_id);
-    let fails =
-        fail_on.is_some_and(|least| scan.findings.iter().any(|finding| finding.severity >= least && counts(finding)));
+    // What is left out counts as well: a limit must not turn an alarm off.
+    let is_left_out = |least: Severity| {
+        let at_worst = |word: &str| SEVERITIES.into_iter().find(|severity| severity_word(*severity) == word);
+        let capped = scan.coverage.rules.capped.iter().filter(|capped| !scan.experimental.contains(&capped.rule));
+        capped.filter_map(|capped| at_worst(&capped.severity)).any(|severity| severity >= least)
+    };
+    let fails = fail_on.is_some_and(|least| {
+        scan.findings.iter().any(|finding| finding.severity >= least && counts(finding)) || is_left_out(least)
+    });
     let findings = if fails { ExitCode::Findings } else { ExitCode::Ran };
     strongest(&[findings, readability(&scan.coverage)])
 }
@@ -91,6 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cli::output::{OutputFile, Overwrite};
+    use crate::coverage::Capped;
     use crate::report::samples;
 
     const TERMINAL: Terminal = Terminal { is_stdout: true, width: 80, is_colourless: false };
@@ -125,6 +134,25 @@ mod tests {
         scan.experimental.insert(samples::finding().rule_id);
 
         assert_eq!(exit_code(&scan, Some(Severity::Low)), ExitCode::Ran);
+    }
+
+    /// A limit must not turn an alarm off.
+    #[test]
+    fn findings_that_are_left_out_decide_the_exit_code_as_those_that_are_shown() {
+        let mut scan = scan_with(Severity::Low);
+        let rule = samples::finding().rule_id;
+        let severity = "critical".to_owned();
+        scan.coverage.rules.capped.push(Capped {
+            rule: rule.clone(),
+            findings_left_out: 1,
+            is_at_least: false,
+            severity,
+        });
+
+        assert_eq!(exit_code(&scan, Some(Severity::Critical)), ExitCode::Findings);
+        assert_eq!(exit_code(&scan, None), ExitCode::Ran);
+        scan.experimental.insert(rule);
+        assert_eq!(exit_code(&scan, Some(Severity::Critical)), ExitCode::Ran);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
 use crate::event::schema::ReadColumns;
 use crate::frame::Place;
+use crate::limits::Limits;
 use crate::pipeline::record::{self, RawRecord, RecordError};
 use crate::report::{ReportError, Style};
 use crate::source::{self, ListOptions, Location, Object};
@@ -36,7 +37,7 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     let read = args.read.options(now)?;
     let wanted = find::prefixes(&args.uids)?;
     let desk = Desk::new(&read)?;
-    let cancel = desk.cancel().clone();
+    let (cancel, limits) = (desk.cancel().clone(), read.limits);
     let listing = list(&read)?;
     refuse_pipes(&listing.objects)?;
     let objects: BTreeMap<String, Object> =
@@ -44,7 +45,7 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     let outputs = Outputs::open(&args.read, &[])?;
     let bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
     let found = find::find(&bench, &wanted)?;
-    let shown = records(found, &objects, &cancel)?;
+    let shown = records(found, &objects, (&limits, &cancel))?;
     if args.raw {
         to_stdout(|out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
     } else {
@@ -69,7 +70,11 @@ fn refuse_pipes(objects: &[Object]) -> Result<(), RunError> {
 }
 
 /// Reads the records, each object once.
-fn records(found: Vec<Found>, objects: &BTreeMap<String, Object>, cancel: &Cancel) -> Result<Vec<Shown>, RunError> {
+fn records(
+    found: Vec<Found>,
+    objects: &BTreeMap<String, Object>,
+    how: (&Limits, &Cancel),
+) -> Result<Vec<Shown>, RunError> {
     let mut by_object: BTreeMap<&str, Vec<(usize, Place)>> = BTreeMap::new();
     for (at, event) in found.iter().enumerate() {
         by_object.entry(&event.primary.object).or_default().push((at, event.primary.place));
@@ -81,7 +86,7 @@ fn records(found: Vec<Found>, objects: &BTreeMap<String, Object>, cancel: &Cance
             None => named(name)?,
         };
         let places: Vec<Place> = wanted.iter().map(|(_, place)| *place).collect();
-        let read = record::read(&object, &places, cancel).map_err(|error| unreadable(&error))?;
+        let read = record::read(&object, &places, how).map_err(|error| unreadable(&error))?;
         for ((at, _), record) in wanted.into_iter().zip(read) {
             if let Some(slot) = records.get_mut(at) {
                 *slot = Some(record);

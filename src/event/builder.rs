@@ -53,6 +53,7 @@ pub struct Address<'a> {
 #[derive(Debug)]
 pub struct EventBuilder {
     rows: usize,
+    max_rows: usize,
     text: Vec<TextStore>,
     unread: [bool; TextColumn::COUNT],
     object: DictionaryColumn,
@@ -91,15 +92,17 @@ impl Default for EventBuilder {
 impl EventBuilder {
     /// Makes an empty builder.
     pub fn new() -> Self {
-        Self::for_columns(ReadColumns::ALL)
+        Self::for_columns(ReadColumns::ALL, BATCH_ROWS)
     }
 
     /// Makes an empty builder for events of which only these columns are read: the others say
-    /// [`UNREAD`] where they have a value.
-    pub fn for_columns(columns: ReadColumns) -> Self {
+    /// [`UNREAD`] where they have a value. Batches have so many rows, [`BATCH_ROWS`] and 1 at most
+    /// and least: no column has more distinct values than that.
+    pub fn for_columns(columns: ReadColumns, max_rows: usize) -> Self {
         let text = TextColumn::ALL.iter().map(|column| TextStore::new(*column)).collect();
         Self {
             rows: 0,
+            max_rows: max_rows.clamp(1, BATCH_ROWS),
             text,
             unread: columns.unread(),
             object: DictionaryColumn::new(Fold::Verbatim),
@@ -124,7 +127,7 @@ impl EventBuilder {
 
     /// Whether it is time to call [`EventBuilder::finish`].
     pub fn is_full(&self) -> bool {
-        self.rows >= BATCH_ROWS
+        self.rows >= self.max_rows
             || self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS)
                 && self.text.iter().map(TextStore::plain_bytes).sum::<usize>() >= BATCH_TEXT_BYTES
     }

@@ -14,16 +14,17 @@ use crate::event::vocabulary::{IdentityKind, Stream};
 use crate::finding::exceptions::{Candidate, Exceptions};
 use crate::finding::fingerprint;
 use crate::finding::{EvidenceRow, Finding};
+use crate::limits::Limits;
 use crate::rule::{Rule, Severity, Subject};
 use crate::time::UtcMicros;
 
 use columns::{Columns, Evidence};
 
-/// How many events a finding shows.
-pub const MAX_EVIDENCE: usize = 20;
-
 /// How many distinct values of a `details` column a finding shows.
 pub const MAX_DETAILS: usize = 10;
+
+/// Findings beyond the limit that are told apart to be counted.
+const MOST_COUNTED: usize = 1 << 20;
 
 /// Evidence whose identity is decided with less than this counts one step milder.
 pub const SURE: f32 = 0.7;
@@ -90,7 +91,8 @@ fn column(batch: &RecordBatch, name: &str, data_type: &DataType) -> Result<arrow
 }
 
 /// Folds the evidence of one rule. Batches and rows may come in any order: the findings are the
-/// same.
+/// same. Beyond [`Limits::findings`] those stay whose `group_by` values are the first in the order of
+/// their encoding: which these are does not depend on the order either, and they are whole.
 #[derive(Debug)]
 pub struct Folder<'r> {
     rule: &'r Rule,
@@ -100,6 +102,36 @@ pub struct Folder<'r> {
     groups: BTreeMap<Vec<u8>, Group>,
     hidden_events: HashSet<u128>,
     hidden_groups: BTreeSet<Vec<u8>>,
+    limits: Limits,
+    left_out: Option<LeftOut>,
+}
+
+/// Findings of a rule that are more than its limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Hashes of their `group_by` values, [`MOST_COUNTED`] at most.
+    groups: HashSet<u64>,
+    /// The highest of their evidence.
+    severity: Option<Severity>,
+}
+
+impl LeftOut {
+    /// How many there are, or, if the flag is set, at least are.
+    pub fn count(&self) -> (u64, bool) {
+        (u64::try_from(self.groups.len()).unwrap_or(u64::MAX), self.groups.len() >= MOST_COUNTED)
+    }
+
+    /// The highest severity of their evidence.
+    pub fn severity(&self) -> Severity {
+        self.severity.unwrap_or(Severity::Informational)
+    }
+
+    fn add(&mut self, key: &[u8], severity: Severity) {
+        if self.groups.len() < MOST_COUNTED {
+            self.groups.insert(hash(key));
+        }
+        self.severity = self.severity.max(Some(severity));
+    }
 }
 
 /// What is known of one finding so far.
@@ -146,7 +178,19 @@ impl<'r> Folder<'r> {
     pub fn new(rule: &'r Rule, identities: &'r Identities, exceptions: &'r mut Exceptions) -> Self {
         exceptions.begin(&rule.head.id);
         let (groups, hidden_events, hidden_groups) = Default::default();
-        Self { rule, identities, exceptions, groups, hidden_events, hidden_groups }
+        let limits = Limits::default();
+        Self { rule, identities, exceptions, groups, hidden_events, hidden_groups, limits, left_out: None }
+    }
+
+    /// The same folder with other limits for findings and their evidence.
+    #[must_use]
+    pub fn within(self, limits: &Limits) -> Self {
+        Self { limits: *limits, ..self }
+    }
+
+    /// What is left out so far; `None` where nothing is.
+    pub fn left_out(&self) -> Option<&LeftOut> {
+        self.left_out.as_ref()
     }
 
     /// Adds a batch of what [`rule::run`](crate::rule::run) returns.
@@ -179,23 +223,45 @@ impl<'r> Folder<'r> {
             }
             let severity = self.rule.severity(evidence.severity);
             let severity = if about.confidence < SURE { severity.lowered() } else { severity };
+            if self.is_beyond(&key) {
+                self.left_out.get_or_insert_default().add(&key, severity);
+                continue;
+            }
             if let Some(group) = self.groups.get_mut(&key) {
-                group.add(&evidence, &about, severity);
+                group.add(&evidence, &about, severity, self.limits.evidence);
             } else {
-                let group = Group::new(&evidence, &about, severity, self.rule.head.details.len());
+                let group = Group::new(&evidence, &about, severity, (&self.rule.head.details, self.limits.evidence));
                 self.groups.insert(key.clone(), group);
             }
             if let Some(group) = self.groups.get_mut(&key) {
                 group.add_details(columns.details(row));
             }
+            self.leave_out();
         }
         Ok(())
     }
 
+    /// Whether a finding cannot be among those that stay: there are enough before it.
+    fn is_beyond(&self, key: &[u8]) -> bool {
+        self.groups.len() >= self.limits.findings
+            && self.groups.last_key_value().is_some_and(|(last, _)| last.as_slice() < key)
+    }
+
+    /// Leaves out the last finding where there are too many.
+    fn leave_out(&mut self) {
+        if self.groups.len() > self.limits.findings
+            && let Some((key, group)) = self.groups.pop_last()
+        {
+            self.left_out.get_or_insert_default().add(&key, group.severity);
+        }
+    }
+
     /// The findings, in the order of reports.
     pub fn finish(self) -> Vec<Finding> {
-        let Self { rule, groups, exceptions, hidden_events, hidden_groups, .. } = self;
-        let nothing_left = hidden_groups.iter().filter(|key| !groups.contains_key(*key)).count();
+        let Self { rule, groups, exceptions, hidden_events, hidden_groups, left_out, .. } = self;
+        let is_left_out = |key: &[u8]| left_out.as_ref().is_some_and(|left_out| left_out.groups.contains(&hash(key)));
+        let is_gone = |key: &&Vec<u8>| !groups.contains_key(*key) && !is_left_out(key);
+        let nothing_left = hidden_groups.iter().filter(is_gone).count();
         let as_count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         exceptions.count(as_count(hidden_events.len()), as_count(nothing_left));
         let mut findings: Vec<Finding> =
@@ -241,7 +307,12 @@ impl<'e> About<'e> {
 }
 
 impl Group {
-    fn new(evidence: &Evidence<'_>, about: &About<'_>, severity: Severity, details: usize) -> Self {
+    fn new(
+        evidence: &Evidence<'_>,
+        about: &About<'_>,
+        severity: Severity,
+        (details, max_evidence): (&[String], usize),
+    ) -> Self {
         let mut group = Self {
             first: First::new(evidence, about),
             last_seen: evidence.time,
@@ -249,13 +320,13 @@ impl Group {
             confidence: about.confidence,
             events: HashSet::new(),
             evidence: BTreeMap::new(),
-            details: vec![BTreeSet::new(); details],
+            details: vec![BTreeSet::new(); details.len()],
         };
-        group.add(evidence, about, severity);
+        group.add(evidence, about, severity, max_evidence);
         group
     }
 
-    fn add(&mut self, evidence: &Evidence<'_>, about: &About<'_>, severity: Severity) {
+    fn add(&mut self, evidence: &Evidence<'_>, about: &About<'_>, severity: Severity, max_evidence: usize) {
         if (evidence.time, evidence.uid) <= (self.first.time, self.first.uid.as_str()) {
             let first = First::new(evidence, about);
             if first < self.first {
@@ -266,14 +337,14 @@ impl Group {
         self.severity = self.severity.max(severity);
         self.confidence = self.confidence.min(about.confidence);
         self.events.insert(uid_number(evidence.uid));
-        self.add_evidence(evidence);
+        self.add_evidence(evidence, max_evidence);
     }
 
     /// Keeps an event if it is among the earliest.
-    fn add_evidence(&mut self, evidence: &Evidence<'_>) {
+    fn add_evidence(&mut self, evidence: &Evidence<'_>, max_evidence: usize) {
         let is_later =
             |((time, uid), _): (&(UtcMicros, String), _)| (*time, uid.as_str()) < (evidence.time, evidence.uid);
-        if self.evidence.len() >= MAX_EVIDENCE && self.evidence.last_key_value().is_some_and(is_later) {
+        if self.evidence.len() >= max_evidence && self.evidence.last_key_value().is_some_and(is_later) {
             return;
         }
         let row = EvidenceRow {
@@ -289,7 +360,7 @@ impl Group {
         if row.operation < kept.operation {
             *kept = row;
         }
-        if self.evidence.len() > MAX_EVIDENCE {
+        if self.evidence.len() > max_evidence {
             self.evidence.pop_last();
         }
     }
@@ -363,6 +434,12 @@ pub fn sort(findings: &mut [Finding]) {
             .then_with(|| a.first_seen.cmp(&b.first_seen))
             .then_with(|| a.fingerprint.cmp(&b.fingerprint))
     });
+}
+
+/// The `group_by` values of a finding in 8 bytes, to tell them apart.
+fn hash(key: &[u8]) -> u64 {
+    let hash = blake3::hash(key);
+    hash.as_bytes().first_chunk().copied().map_or(0, u64::from_be_bytes)
 }
 
 /// An event's uid in 16 bytes. What is not 32 hex digits is hashed.

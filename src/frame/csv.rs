@@ -7,14 +7,14 @@ use memchr::{memchr, memchr2, memchr3};
 use super::encoding::Window;
 use super::{FrameReject, Step};
 use crate::json::Tape;
+use crate::limits::Limits;
 
-/// Most columns that are accepted.
-///
-/// The widest export known (a union of Log Analytics tables) stays below 300.
-const MAX_COLUMNS: usize = 2_000;
+/// Bytes of a name in a header, with its comma, at most on the average: the header is looked for in
+/// as many as its columns may take.
+const NAME_BYTES: usize = 128;
 
-/// Longest header that is looked for, in bytes: [`MAX_COLUMNS`] names of usual length fit.
-const MAX_HEADER_BYTES: usize = 256 << 10;
+/// Bytes in which a header is looked for, however few columns it may have (256 KiB).
+const LEAST_HEADER_BYTES: usize = 256 << 10;
 
 /// What Windows PowerShell's `Export-Csv` writes above the header.
 const TYPE_LINE: &[u8] = b"#TYPE ";
@@ -30,6 +30,8 @@ pub(super) enum Header {
     Read(usize, CsvFramer),
     /// The first line is neither a header nor JSON, the second begins a JSON record.
     BadLineOfJson,
+    /// They are a header of more columns than are accepted.
+    TooWide,
     /// They are not.
     NotCsv,
 }
@@ -119,9 +121,11 @@ pub(super) struct CsvFramer {
 }
 
 /// Reads the header from an object's first bytes, which are no white space.
-pub(super) fn read_header(window: Window<'_>, max_record_bytes: usize) -> Header {
-    let view = window.bytes.get(..MAX_HEADER_BYTES).unwrap_or(window.bytes);
-    let is_whole = window.is_finished || window.bytes.len() > MAX_HEADER_BYTES;
+pub(super) fn read_header(window: Window<'_>, limits: &Limits) -> Header {
+    let max_columns = limits.csv_columns;
+    let max_bytes = max_columns.saturating_mul(NAME_BYTES).max(LEAST_HEADER_BYTES);
+    let view = window.bytes.get(..max_bytes).unwrap_or(window.bytes);
+    let is_whole = window.is_finished || window.bytes.len() > max_bytes;
     let is_finished = window.is_finished && view.len() == window.bytes.len();
     match json_follows(view) {
         Some(true) => return Header::BadLineOfJson,
@@ -137,9 +141,10 @@ pub(super) fn read_header(window: Window<'_>, max_record_bytes: usize) -> Header
         return Header::Skip(end + 1);
     }
     let mut cells = Vec::new();
-    match scan_row(Window { bytes: view, is_finished }, &mut cells, MAX_COLUMNS) {
-        Scan::Row { content, next, cells: 2..=MAX_COLUMNS, .. } => match columns(view.get(..content), &cells) {
-            Some(columns) => Header::Read(next, CsvFramer::new(columns, max_record_bytes)),
+    match scan_row(Window { bytes: view, is_finished }, &mut cells, max_columns) {
+        Scan::Row { content, next, cells: count @ 2.., .. } => match columns(view.get(..content), &cells) {
+            Some(_) if count > max_columns => Header::TooWide,
+            Some(columns) => Header::Read(next, CsvFramer::new(columns, limits.record_bytes)),
             None => Header::NotCsv,
         },
         Scan::Cut(_) if !is_whole => Header::Wait,

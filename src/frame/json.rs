@@ -245,6 +245,7 @@ impl JsonFramer {
             ParseError::Malformed { at, what } => {
                 FrameReject::Malformed { detail: format!("{what} at byte {at} of the record") }
             }
+            ParseError::TooDeep { .. } => FrameReject::TooDeep,
             ParseError::Incomplete if self.is_over(window) => FrameReject::Oversized,
             ParseError::Incomplete if window.is_finished => FrameReject::Truncated,
             ParseError::Incomplete => return Step::Wait,
@@ -312,6 +313,7 @@ impl JsonFramer {
 fn member_end(view: &[u8], key: usize, tape: &mut Tape) -> Result<usize, ParseError> {
     let shifted = |error, by| match error {
         ParseError::Malformed { at, what } => ParseError::Malformed { at: at + by, what },
+        ParseError::TooDeep { at } => ParseError::TooDeep { at: at + by },
         ParseError::Incomplete => ParseError::Incomplete,
     };
     let key_length = tape.parse(view.get(key..).unwrap_or_default()).map_err(|error| shifted(error, key))?;
@@ -370,7 +372,7 @@ pub(super) fn begins_json(window: Window<'_>, tape: &mut Tape) -> Option<bool> {
         }
         Err(ParseError::Incomplete) if is_whole => Some(window.is_finished && is_number(view)),
         Err(ParseError::Incomplete) => None,
-        Err(ParseError::Malformed { .. }) => Some(false),
+        Err(ParseError::Malformed { .. } | ParseError::TooDeep { .. }) => Some(false),
     }
 }
 

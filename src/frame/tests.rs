@@ -112,6 +112,41 @@ fn prose_is_no_container_whatever_its_first_word() {
     assert_eq!(lines(b"\0\0\0\x18ftyp{\n"), ["0+10 !not JSON, CSV or Avro"]);
 }
 
+/// What a framer with a member reader and one without say of two lines, the second of which is deeper
+/// than the first by one.
+fn verdicts(depth: usize, first: &str, second: &str) -> Vec<Vec<Option<FrameReject>>> {
+    let limits = Limits { depth, ..Limits::default() };
+    let plain = Framer::within(&limits);
+    let by_members = Framer::within(&limits).with_members(crate::format::archive_reader());
+    let read = |mut framer: Framer| {
+        framer.push(format!("{first}\n{second}\n{{}}\n").as_bytes());
+        framer.finish();
+        let mut verdicts = Vec::new();
+        while let Some(framed) = framer.next_frame() {
+            verdicts.push(match framed {
+                Framed::Record(_) => None,
+                Framed::Rejected(_, reason) => Some(reason),
+            });
+        }
+        verdicts
+    };
+    vec![read(plain), read(by_members)]
+}
+
+#[test]
+fn a_record_one_level_too_deep_is_rejected_and_its_neighbours_are_read_by_tape_and_by_members() {
+    let nested = |levels: usize| format!("{}1{}", "{\"properties\":".repeat(levels), "}".repeat(levels));
+    for depth in [1, 2, 9, 31, 32, 33, 34, 128, 500] {
+        for verdicts in verdicts(depth, &nested(depth), &nested(depth + 1)) {
+            assert_eq!(verdicts, [None, Some(FrameReject::TooDeep), None], "{depth}");
+        }
+    }
+    // What is empty is a level, too.
+    for verdicts in verdicts(2, r#"{"a":{"b":[]}}"#, r#"{"a":{"b":[1]}}"#) {
+        assert_eq!(verdicts, [None, Some(FrameReject::TooDeep), None]);
+    }
+}
+
 /// An object whose first record is a scalar was refused whole.
 #[test]
 fn a_scalar_in_the_first_line_does_not_hide_the_objects_after_it() {

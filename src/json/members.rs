@@ -94,6 +94,7 @@ pub struct MemberReader {
     record: u64,
     /// Whether the last record had the keys that were expected.
     is_as_expected: bool,
+    max_depth: usize,
 }
 
 impl MemberReader {
@@ -102,7 +103,16 @@ impl MemberReader {
         let keys = KeyTree::new(wants);
         let slot = Slot { record: 0, found: Found::Null, start: 0, end: 0 };
         let slots = vec![slot; keys.slots()];
-        Self { keys, slots, unescaped: String::new(), scratch: Vec::new(), record: 0, is_as_expected: false }
+        let (unescaped, scratch) = (String::new(), Vec::new());
+        Self { keys, slots, unescaped, scratch, record: 0, is_as_expected: false, max_depth: MAX_DEPTH }
+    }
+
+    /// Accepts no nesting that a tape of this depth refuses.
+    #[must_use]
+    pub fn with_max_depth(mut self, max_depth: usize) -> Self {
+        // The tape counts what lies in the innermost array or object, too.
+        self.max_depth = MAX_DEPTH.min(max_depth.saturating_sub(1));
+        self
     }
 
     /// Reads the object at the start of `input` and returns its length in bytes; `None` where the
@@ -128,7 +138,7 @@ impl MemberReader {
         if *input.get(at)? == b'}' {
             return Some(at + 1);
         }
-        if depth > MAX_DEPTH {
+        if depth > self.max_depth {
             return None;
         }
         let mut spot = Spot { shape, after: NONE };
@@ -227,7 +237,7 @@ impl MemberReader {
         if *input.get(at)? == b']' {
             return Some((at + 1, false));
         }
-        if depth > MAX_DEPTH {
+        if depth > self.max_depth {
             return None;
         }
         let [first, other] = self.keys.elements(key);

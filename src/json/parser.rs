@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::text::{plain_run, unescape};
-use super::{MAX_DEPTH, Node, ParseError, Place, Tag, Tape, index};
+use super::{Node, ParseError, Place, Tag, Tape, index};
 
 /// A recursive descent over the bytes of one value.
 pub(super) struct Parser<'i, 't> {
@@ -47,8 +47,8 @@ impl Parser<'_, '_> {
 
     /// Parses the value whose first byte is at `at`; returns the position after it.
     pub(super) fn value(&mut self, at: usize, depth: usize) -> Result<usize, ParseError> {
-        if depth > MAX_DEPTH {
-            return Err(ParseError::Malformed { at, what: "nested too deeply" });
+        if depth > self.tape.max_depth {
+            return Err(ParseError::TooDeep { at });
         }
         match self.byte(at)? {
             b'{' => self.object(at, depth),

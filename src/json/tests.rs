@@ -107,8 +107,12 @@ fn what_json_forbids_is_malformed() {
 fn nesting_is_accepted_up_to_the_cap_and_refused_one_past_it() {
     let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
 
-    assert!(parsed(&nested(MAX_DEPTH)).is_ok());
-    assert!(matches!(parsed(&nested(MAX_DEPTH + 1)), Err(ParseError::Malformed { .. })));
+    let parsed = |most: usize, levels: usize| Tape::with_max_depth(most).parse(nested(levels).as_bytes());
+    for most in [1, 9, limits::DEPTH, limits::MAX_DEPTH] {
+        assert!(parsed(most, most).is_ok(), "{most}");
+        assert_eq!(parsed(most, most + 1), Err(ParseError::TooDeep { at: most + 1 }), "{most}");
+    }
+    assert!(parsed(usize::MAX, limits::MAX_DEPTH + 1).is_err());
 }
 
 #[test]

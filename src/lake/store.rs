@@ -25,7 +25,7 @@ use crate::event::vocabulary::{LogSource, Stream};
 #[cfg(feature = "lake")]
 use crate::time::UtcMicros;
 
-/// Partitions of a store that went to disk. One partition is in memory at a time while it is
+/// Partitions of a store that went to disk, where so many files may be open. One partition is in memory at a time while it is
 /// resolved: 64 of them take 64 times the budget's worth of input without exceeding it.
 const PARTITIONS: usize = 64;
 
@@ -88,13 +88,16 @@ pub struct Store {
     budget_bytes: usize,
     held: Vec<(Tag, RecordBatch)>,
     held_bytes: usize,
+    partitions: usize,
     spool: Option<Spool>,
 }
 
 impl Store {
-    /// Makes a store that keeps at most about `budget_bytes` in memory.
-    pub fn new(budget_bytes: usize) -> Self {
-        Self { budget_bytes, held: Vec::new(), held_bytes: 0, spool: None }
+    /// Makes a store that keeps at most about `budget_bytes` in memory, and has at most `max_files`
+    /// files open beyond that.
+    pub fn new(budget_bytes: usize, max_files: usize) -> Self {
+        let partitions = PARTITIONS.min(max_files.max(1));
+        Self { budget_bytes, held: Vec::new(), held_bytes: 0, partitions, spool: None }
     }
 
     /// Takes a batch of the decoded schema.
@@ -111,7 +114,7 @@ impl Store {
     fn spill(&mut self) -> Result<(), StoreError> {
         let mut spool = match self.spool.take() {
             Some(spool) => spool,
-            None => Spool::new()?,
+            None => Spool::new(self.partitions)?,
         };
         let held: Vec<RecordBatch> = self.held.drain(..).map(|(_, batch)| batch).collect();
         spool.push(&held)?;
@@ -320,9 +323,9 @@ struct Spool {
 }
 
 impl Spool {
-    fn new() -> Result<Self, StoreError> {
+    fn new(partitions: usize) -> Result<Self, StoreError> {
         let dir = temporary_folder()?;
-        let writers = (0..PARTITIONS).map(|_| None).collect();
+        let writers = (0..partitions).map(|_| None).collect();
         Ok(Self { dir, writers, hasher: DefaultHashBuilder::default() })
     }
 
@@ -330,9 +333,9 @@ impl Spool {
     /// is held goes to each partition at once, as a row group of its own: nothing of it stays.
     fn push(&mut self, batches: &[RecordBatch]) -> Result<(), StoreError> {
         let Some(first) = batches.first() else { return Ok(()) };
-        let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); PARTITIONS];
+        let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.writers.len()];
         for (at, batch) in batches.iter().enumerate() {
-            for (row, partition) in partitions_of(batch, &self.hasher)?.into_iter().enumerate() {
+            for (row, partition) in partitions_of(batch, self.writers.len(), &self.hasher)?.into_iter().enumerate() {
                 if let Some(rows) = rows.get_mut(partition) {
                     rows.push((at, row));
                 }
@@ -357,7 +360,11 @@ impl Spool {
 
 /// The partition of each row, by correlation id, operation and target for Activity records (which
 /// their uid is made of, too), by uid for all others.
-fn partitions_of(batch: &RecordBatch, hasher: &DefaultHashBuilder) -> Result<Vec<usize>, ArrowError> {
+fn partitions_of(
+    batch: &RecordBatch,
+    partitions: usize,
+    hasher: &DefaultHashBuilder,
+) -> Result<Vec<usize>, ArrowError> {
     let uid = TextView::of(batch, "event_uid")?;
     let source = TextView::of(batch, "source")?;
     let correlation_id = TextView::of(batch, "correlation_id")?;
@@ -372,7 +379,7 @@ fn partitions_of(batch: &RecordBatch, hasher: &DefaultHashBuilder) -> Result<Vec
             _ => std::hash::BuildHasher::hash_one(hasher, uid.get(row)),
         }
     };
-    let partition = |row: usize| usize::try_from(hash(row) % PARTITIONS as u64).unwrap_or(0);
+    let partition = |row: usize| usize::try_from(hash(row) % partitions as u64).unwrap_or(0);
     Ok((0..batch.num_rows()).map(partition).collect())
 }
 

@@ -8,17 +8,18 @@ use futures::StreamExt as _;
 
 use super::ahead::Ahead;
 use super::baseline::Baseline;
-use super::{Cancel, Loaded, Quarantined, Watch, activity, identities};
-use crate::coverage::Coverage;
+use super::{Cancel, Loaded, Quarantined, Watch, absence, activity, identities};
+use crate::coverage::{Capped, Coverage};
 use crate::error::RunError;
 use crate::event::vocabulary::Stream;
 use crate::finding::Finding;
 use crate::finding::exceptions::Exceptions;
-use crate::finding::fold::{self, Folder, Identities};
+use crate::finding::fold::{self, Folder, Identities, LeftOut};
 use crate::lake::Streams;
+use crate::limits::Limits;
 use crate::matrix::{self, Matrix};
-use crate::report::IdentityRow;
 use crate::report::activity::Activity;
+use crate::report::{IdentityRow, severity_word};
 use crate::rule::Rule;
 use crate::rule::run::{self, Evaluability};
 use crate::sql::session::{self, SessionOptions};
@@ -68,6 +69,8 @@ pub struct Questions<'q> {
     pub memory_limit_bytes: usize,
     /// Threads for queries.
     pub threads: usize,
+    /// How many findings and how much evidence.
+    pub limits: Limits,
 }
 
 /// A session with every table over what was read.
@@ -129,6 +132,7 @@ pub async fn analyse(
         activity: wants_activity,
         memory_limit_bytes,
         threads,
+        limits,
     } = questions;
     if let Some(baseline) = &baseline {
         lists.push(("baseline", baseline.table()?));
@@ -150,14 +154,17 @@ pub async fn analyse(
     let mut ahead = Ahead::new(&ctx, evaluable, at_once);
     while let Some((rule, mut evidence)) = ahead.next() {
         watch.stage(&rule.head.id);
-        let mut folder = Folder::new(rule, &known, &mut exceptions);
+        let mut folder = Folder::new(rule, &known, &mut exceptions).within(&limits);
         while let Some(batch) = cancel.interruptible(async { Ok(evidence.next().await) }).await? {
             folder.push(&batch?)?;
         }
+        coverage.rules.capped.extend(folder.left_out().map(|left_out| capped(rule, left_out)));
         findings.extend(folder.finish());
         coverage.rules.run.push(rule.head.id.clone());
     }
     let ctx = session::with_threads(&ctx, threads);
+    watch.stage("coverage");
+    cancel.interruptible(absence::judge(&ctx, &mut coverage)).await?;
     fold::sort(&mut findings);
     coverage.exceptions = exceptions.coverage();
     let identities = if wants_identities || wants_matrix {
@@ -173,6 +180,13 @@ pub async fn analyse(
         None => None,
     };
     Ok(Analysis { findings, coverage, identities, matrix, activity, baseline, rejected })
+}
+
+/// What of a rule's findings is left out, for the coverage.
+fn capped(rule: &Rule, left_out: &LeftOut) -> Capped {
+    let (findings_left_out, is_at_least) = left_out.count();
+    let severity = severity_word(left_out.severity()).to_owned();
+    Capped { rule: rule.head.id.clone(), findings_left_out, is_at_least, severity }
 }
 
 /// The rules that the data at hand can say something about; the others go into the coverage.

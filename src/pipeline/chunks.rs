@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use super::Cancel;
 use crate::cancel::CANCEL_POLL;
-use crate::source::{Ahead, Location, Object, Reader, SourceError};
+use crate::limits::Limits;
+use crate::source::{Ahead, Object, Reader, SourceError};
 
 /// Chunks that a pipe's thread may be ahead.
 const AHEAD: usize = 2;
@@ -32,15 +33,20 @@ pub(super) enum NoChunk {
 
 impl Chunks {
     /// Opens an object, one of those that are opened ahead.
-    pub(super) fn open(object: &Object, ahead: &mut Ahead<'_>, chunk_bytes: usize) -> Result<Self, SourceError> {
-        if object.location != Location::Stdin {
+    pub(super) fn open(
+        object: &Object,
+        ahead: &mut Ahead<'_>,
+        (limits, chunk_bytes): (&Limits, usize),
+    ) -> Result<Self, SourceError> {
+        // What has a size is no pipe.
+        if object.size > 0 || object.is_file() {
             // A blob is waited for in steps, and a file is not waited for.
             return ahead.open(object).map(Self::Here);
         }
         let (sender, receiver) = sync_channel(AHEAD);
-        let object = object.clone();
+        let (object, limits) = (object.clone(), *limits);
         std::thread::spawn(move || {
-            if let Err(error) = pipe(&object, chunk_bytes, &|chunk| sender.send(Ok(chunk)).is_ok()) {
+            if let Err(error) = pipe(&object, (&limits, chunk_bytes), &|chunk| sender.send(Ok(chunk)).is_ok()) {
                 // If nobody listens, the run is over already.
                 sender.send(Err(error)).ok();
             }
@@ -91,9 +97,13 @@ impl Chunks {
 }
 
 /// Reads an object to its end, or until nobody takes its chunks any more.
-fn pipe(object: &Object, chunk_bytes: usize, take: &dyn Fn(Piped) -> bool) -> Result<(), SourceError> {
+fn pipe(
+    object: &Object,
+    (limits, chunk_bytes): (&Limits, usize),
+    take: &dyn Fn(Piped) -> bool,
+) -> Result<(), SourceError> {
     // Nobody waits for a pipe here but this thread.
-    let mut reader = Reader::open(object, &Cancel::default())?;
+    let mut reader = Reader::open(object, limits, &Cancel::default())?;
     loop {
         let mut bytes = vec![0; chunk_bytes];
         let length = reader.read(&mut bytes)?;

@@ -50,7 +50,8 @@ pub(super) fn ingest(
 ) -> Result<Ingested, RunError> {
     let units = units(objects, options);
     let next = AtomicUsize::new(0);
-    let threads = options.threads.max(1);
+    // Each has one file open at a time.
+    let threads = options.threads.max(1).min(options.limits.open_inputs());
     let (sender, receiver) = sync_channel(threads * WAITING_BATCHES);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
@@ -106,7 +107,10 @@ struct Waiting {
 impl<'c, 'o> Collector<'c, 'o> {
     fn new(options: &ReadOptions, quarantine: &'c mut Quarantine<'o>) -> Self {
         let ingested = Ingested {
-            store: Store::new(options.memory_limit_bytes.saturating_sub(READING_BYTES) / STORE_SHARE),
+            store: Store::new(
+                options.memory_limit_bytes.saturating_sub(READING_BYTES) / STORE_SHARE,
+                options.limits.open_spools(),
+            ),
             inventory: Inventory::default(),
             evidence: Evidence::default(),
             coverage: Coverage::default(),

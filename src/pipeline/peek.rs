@@ -5,7 +5,8 @@ use crate::event::Scratch;
 use crate::event::vocabulary::LogSource;
 use crate::format::inventory::InventoryKind;
 use crate::format::{self, Recognised};
-use crate::frame::{Frame, Framed, Framer, MAX_RECORD_BYTES};
+use crate::frame::{Frame, Framed, Framer};
+use crate::limits::Limits;
 use crate::source::{Object, Reader};
 
 /// Decompressed bytes read at once: most records are smaller.
@@ -29,12 +30,12 @@ pub enum Peek {
 }
 
 /// Reads the first record of an object. A bad region before it is passed over.
-pub fn first_record(object: &Object, cancel: &Cancel) -> Peek {
-    let mut reader = match Reader::open(object, cancel) {
+pub fn first_record(object: &Object, limits: &Limits, cancel: &Cancel) -> Peek {
+    let mut reader = match Reader::open(object, limits, cancel) {
         Ok(reader) => reader,
         Err(error) => return Peek::Unreadable(error.to_string()),
     };
-    let mut framer = Framer::new(MAX_RECORD_BYTES);
+    let mut framer = Framer::within(limits);
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut rejected = None;
     loop {

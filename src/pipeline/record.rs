@@ -1,8 +1,9 @@
 //! Reads records again, from their addresses: the bytes that an event was made of.
 
 use crate::cancel::Cancel;
-use crate::frame::{Framed, Framer, MAX_RECORD_BYTES, Place};
+use crate::frame::{Framed, Framer, Place};
 use crate::json::Tape;
+use crate::limits::Limits;
 use crate::source::{Object, Reader, SourceError};
 
 /// Decompressed bytes read at once where an object is cut again.
@@ -81,21 +82,26 @@ pub enum RecordError {
 }
 
 /// Reads the records of an object at these places, in this order. What is not compressed is read
-/// from there; what is, from its start, once.
+/// from there; what is, from its start, once. The limits are to be those under which it was read first.
 ///
 /// # Errors
 ///
 /// [`RecordError`], for the first record that cannot be read.
-pub fn read(object: &Object, places: &[Place], cancel: &Cancel) -> Result<Vec<RawRecord>, RecordError> {
+pub fn read(
+    object: &Object,
+    places: &[Place],
+    (limits, cancel): (&Limits, &Cancel),
+) -> Result<Vec<RawRecord>, RecordError> {
+    let how = (limits, cancel);
     let mut order: Vec<usize> = (0..places.len()).collect();
     order.sort_by_key(|at| places.get(*at).map(|place| (place.offset, place.in_block)));
     let is_avro = places.iter().any(|place| place.in_block.is_some());
-    let head = if is_avro { Head::default() } else { Head::of(object, cancel)? };
-    let mut bytes = if is_avro { bodies(object, places, cancel)? } else { ranges(object, (places, &order), cancel)? };
+    let head = if is_avro { Head::default() } else { Head::of(object, how)? };
+    let mut bytes = if is_avro { bodies(object, places, how)? } else { ranges(object, (places, &order), how)? };
     let records = places.iter().zip(&mut bytes).map(|(place, bytes)| {
         let changed = || RecordError::Changed { object: object.name.clone(), offset: place.offset };
         let bytes = bytes.take().ok_or_else(changed)?;
-        head.record(bytes).ok_or_else(changed)
+        head.record(bytes, limits).ok_or_else(changed)
     });
     records.collect()
 }
@@ -116,9 +122,9 @@ impl Default for Head {
 
 impl Head {
     /// Cuts an object up to its first record.
-    fn of(object: &Object, cancel: &Cancel) -> Result<Self, SourceError> {
-        let mut reader = Reader::open(object, cancel)?;
-        let mut framer = Framer::new(MAX_RECORD_BYTES);
+    fn of(object: &Object, (limits, cancel): (&Limits, &Cancel)) -> Result<Self, SourceError> {
+        let mut reader = Reader::open(object, limits, cancel)?;
+        let mut framer = Framer::within(limits);
         let (mut start, mut first) = (Vec::new(), None);
         loop {
             let mut chunk = vec![0; CHUNK_BYTES];
@@ -147,20 +153,20 @@ impl Head {
     }
 
     /// Makes a record of its bytes; `None` where they are none.
-    fn record(&self, bytes: Vec<u8>) -> Option<RawRecord> {
+    fn record(&self, bytes: Vec<u8>, limits: &Limits) -> Option<RawRecord> {
         let text = self.encoding.decode(&bytes)?;
         let json = match &self.csv {
             None => text.clone(),
-            Some(header) => row(header, &bytes)?,
+            Some(header) => row(header, &bytes, limits)?,
         };
-        let length = Tape::new().parse(json.as_bytes()).ok()?;
+        let length = Tape::with_max_depth(limits.depth).parse(json.as_bytes()).ok()?;
         (length == json.len()).then_some(RawRecord { bytes, encoding: self.encoding, text, json })
     }
 }
 
 /// A CSV row as a JSON object, without its empty cells.
-fn row(header: &[u8], bytes: &[u8]) -> Option<String> {
-    let mut framer = Framer::new(MAX_RECORD_BYTES);
+fn row(header: &[u8], bytes: &[u8], limits: &Limits) -> Option<String> {
+    let mut framer = Framer::within(limits);
     framer.push(header);
     framer.push(bytes);
     framer.finish();
@@ -182,15 +188,15 @@ fn row(header: &[u8], bytes: &[u8]) -> Option<String> {
 fn ranges(
     object: &Object,
     (places, order): (&[Place], &[usize]),
-    cancel: &Cancel,
+    (limits, cancel): (&Limits, &Cancel),
 ) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
-    let mut reader = Reader::open(object, cancel)?;
+    let mut reader = Reader::open(object, limits, cancel)?;
     let mut found = vec![None; places.len()];
     for at in order {
         if let (Some(place), Some(found)) = (places.get(*at), found.get_mut(*at)) {
             // The same record may be asked for twice.
             if reader.position() > place.offset {
-                reader = Reader::open(object, cancel)?;
+                reader = Reader::open(object, limits, cancel)?;
             }
             *found = reader.read_at(place.offset, place.length)?;
         }
@@ -199,9 +205,13 @@ fn ranges(
 }
 
 /// The message bodies' records at these places of an Avro file, which is cut from its start.
-fn bodies(object: &Object, places: &[Place], cancel: &Cancel) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
-    let mut reader = Reader::open(object, cancel)?;
-    let mut framer = Framer::new(MAX_RECORD_BYTES);
+fn bodies(
+    object: &Object,
+    places: &[Place],
+    (limits, cancel): (&Limits, &Cancel),
+) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
+    let mut reader = Reader::open(object, limits, cancel)?;
+    let mut framer = Framer::within(limits);
     let mut found = vec![None; places.len()];
     let mut chunk = vec![0; CHUNK_BYTES];
     while found.iter().any(Option::is_none) {

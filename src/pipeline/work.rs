@@ -12,6 +12,7 @@ use memchr::memrchr;
 
 use super::{Cancel, ReadOptions};
 use crate::error::RunError;
+use crate::limits::Limits;
 use crate::source::{Object, Reader};
 
 /// Stored bytes up to which small objects are put together.
@@ -40,7 +41,7 @@ pub(super) fn units<'o>(objects: &'o [Object], options: &ReadOptions) -> Vec<Uni
         let is_large = object.size >= options.block_bytes as u64 / SHARED_FROM && object.is_file();
         if is_large {
             units.extend(objects.get(start..at).filter(|rest| !rest.is_empty()).map(Unit::Small));
-            units.push(Unit::Large(Box::new(Large::new(object, options.block_bytes))));
+            units.push(Unit::Large(Box::new(Large::new(object, options))));
             (start, bytes) = (at + 1, 0);
             continue;
         }
@@ -58,6 +59,7 @@ pub(super) fn units<'o>(objects: &'o [Object], options: &ReadOptions) -> Vec<Uni
 pub(super) struct Large<'o> {
     pub(super) object: &'o Object,
     block_bytes: usize,
+    limits: Limits,
     state: Mutex<State>,
 }
 
@@ -99,8 +101,9 @@ pub(super) enum End {
 }
 
 impl<'o> Large<'o> {
-    fn new(object: &'o Object, block_bytes: usize) -> Self {
-        Self { object, block_bytes: block_bytes.max(1), state: Mutex::new(State::Unopened) }
+    fn new(object: &'o Object, options: &ReadOptions) -> Self {
+        let (block_bytes, limits) = (options.block_bytes.max(1), options.limits);
+        Self { object, block_bytes, limits, state: Mutex::new(State::Unopened) }
     }
 
     /// The next block that nobody has; `None` where there is none.
@@ -110,7 +113,7 @@ impl<'o> Large<'o> {
         let cutter = match std::mem::replace(&mut *state, State::Over) {
             State::Over => return Ok(None),
             State::Open(cutter) => *cutter,
-            State::Unopened => match Reader::open(self.object, cancel) {
+            State::Unopened => match Reader::open(self.object, &self.limits, cancel) {
                 Ok(reader) => Cutter { reader, carried: Vec::new(), next: 0, offset: self.object.start },
                 Err(error) => {
                     buffer.clear();

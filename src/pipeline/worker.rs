@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use super::chunks::{Chunks, NoChunk};
 use super::quarantine::Quarantined;
 use super::work::{Block, End, Large, Unit};
-use super::{Cancel, Reached, ReadOptions, Watch, observe};
+use super::{Cancel, Reached, ReadOptions, Watch, observe, skew};
 use crate::coverage::{Coverage, FailedObject};
 use crate::error::RunError;
 use crate::event::vocabulary::LogSource;
@@ -24,6 +24,7 @@ use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
 use crate::json::members::Members;
 use crate::lake;
+use crate::limits::Limits;
 use crate::source::{Ahead, Object, Reader};
 
 /// A part of the input: a unit, and the number of a block in it.
@@ -128,14 +129,17 @@ impl<'w> Worker<'w> {
         cancel: &'w Cancel,
         sender: SyncSender<Message>,
     ) -> Self {
-        let framer = Framer::new(options.max_record_bytes);
+        let framer = Framer::within(&options.limits);
         Self {
             options,
             watch,
             cancel,
             sender,
             framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
-            decoder: Decoder { builder: EventBuilder::for_columns(options.columns), ..Decoder::default() },
+            decoder: Decoder {
+                builder: EventBuilder::for_columns(options.columns, options.limits.distinct),
+                ..Decoder::default()
+            },
             part: Part { unit: 0, block: 0 },
             batches: 0,
             chunk: vec![0; options.chunk_bytes.max(1)],
@@ -172,11 +176,11 @@ impl<'w> Worker<'w> {
 
     fn small(&mut self, unit: u64, objects: &[Object]) -> Result<(), Stop> {
         self.begin(Part { unit, block: 0 });
-        let mut ahead = Ahead::new(objects, self.cancel);
+        let mut ahead = Ahead::new(objects, &self.options.limits, self.cancel);
         for object in objects {
             self.restart(object.start);
             self.passed = Passed { position: object.start, ..Passed::default() };
-            let failure = match Chunks::open(object, &mut ahead, self.chunk.len()) {
+            let failure = match Chunks::open(object, &mut ahead, (&self.options.limits, self.chunk.len())) {
                 Ok(chunks) => self.chunks(object, chunks)?,
                 Err(error) => Some(error.to_string()),
             };
@@ -226,7 +230,7 @@ impl<'w> Worker<'w> {
             End::Cut if self.framer.is_between_records() => return Ok(false),
             End::Cut => {
                 large.stop();
-                match reopen_at(object, end, &mut self.chunk, self.cancel) {
+                match reopen_at(object, end, &mut self.chunk, (&self.options.limits, self.cancel)) {
                     Ok(reader) => self.chunks(object, Chunks::Here(reader))?,
                     Err(error) => Some(error),
                 }
@@ -315,6 +319,7 @@ impl<'w> Worker<'w> {
         let batch = self.decoder.builder.finish()?;
         let tally = &mut self.decoder.tally;
         observe::observe(&batch, &mut tally.evidence)?;
+        skew::note(&batch, self.options.now, &mut tally.coverage.clock_skew)?;
         let kept = in_range(&batch, self.options)?;
         for _ in kept.num_rows()..batch.num_rows() {
             tally.coverage.records.read -= 1;
@@ -331,8 +336,13 @@ impl<'w> Worker<'w> {
 }
 
 /// Opens an object again and steps over its first `offset` bytes, or says why that is not possible.
-fn reopen_at(object: &Object, offset: u64, chunk: &mut [u8], cancel: &Cancel) -> Result<Reader, String> {
-    let mut reader = Reader::open_again(object, cancel).map_err(|error| error.to_string())?;
+fn reopen_at(
+    object: &Object,
+    offset: u64,
+    chunk: &mut [u8],
+    (limits, cancel): (&Limits, &Cancel),
+) -> Result<Reader, String> {
+    let mut reader = Reader::open_again(object, limits, cancel).map_err(|error| error.to_string())?;
     let mut left = offset - object.start.min(offset);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());

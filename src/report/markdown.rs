@@ -12,7 +12,7 @@ use crate::report::document::{prose, rule_of};
 use crate::report::escape::markdown_code as code;
 use crate::report::layout::{bytes, counted, number};
 use crate::report::table::span;
-use crate::report::{DIRECTIONS, Report, SEVERITIES, direction_word, severity_word};
+use crate::report::{DIRECTIONS, Report, SEVERITIES, absence, direction_word, severity_word};
 use crate::rule::Rule;
 
 /// Pieces of evidence that are listed with a finding.
@@ -133,6 +133,9 @@ fn write_coverage(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
     }
     if coverage.exceptions.hidden_events > 0 {
         writeln!(out, "- exceptions hid {}", counted(coverage.exceptions.hidden_events, "event"))?;
+    }
+    for (label, text) in absence::lines(coverage) {
+        writeln!(out, "- {label}: {}", code(&text))?;
     }
     Ok(())
 }

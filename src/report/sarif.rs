@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::coverage::Coverage;
 use crate::finding::{EvidenceRow, Finding};
 use crate::report::document::{PRODUCT, prose, sentence, techniques, two_places, unwrapped, without_empty};
-use crate::report::{Report, ReportError, direction_word, json, severity_word};
+use crate::report::{Report, ReportError, absence, direction_word, json, severity_word};
 use crate::rule::{Rule, Severity, technique};
 
 /// Where the format is defined.
@@ -102,6 +102,10 @@ fn invocation(coverage: &Coverage) -> Value {
         let place = json!([{"physicalLocation": {"artifactLocation": {"uri": uri(&failed.object)}}}]);
         json!({"level": "error", "message": {"text": message(&failed.reason)}, "locations": place})
     });
+    let capped = coverage.rules.capped.iter().map(|capped| {
+        let text = absence::left_out(capped);
+        json!({"level": "error", "message": {"text": message(&text)}, "associatedRule": {"id": capped.rule}})
+    });
     let lacking = coverage.rules.not_evaluable.iter().map(|rule| (rule, "error", "not evaluable"));
     let partial = coverage.rules.partial.iter().map(|rule| (rule, "warning", "in part only"));
     let rules = lacking.chain(partial).map(|(rule, level, says)| {
@@ -111,7 +115,7 @@ fn invocation(coverage: &Coverage) -> Value {
     json!({
         "executionSuccessful": coverage.objects.failed == 0,
         "toolExecutionNotifications": failed.collect::<Vec<_>>(),
-        "toolConfigurationNotifications": rules.collect::<Vec<_>>(),
+        "toolConfigurationNotifications": rules.chain(capped).collect::<Vec<_>>(),
         "properties": {"records": coverage.records, "objects": coverage.objects, "bytes": coverage.bytes},
     })
 }

@@ -5,7 +5,9 @@ use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{AsArray, RecordBatch};
 
 use super::*;
-use crate::coverage::{FailedObject, NotEvaluable, Objects, Records, SourceCoverage};
+use crate::coverage::{
+    Capped, FailedObject, Gap, GapKind, Listed, NotEvaluable, Objects, Records, SilentCategory, Skew, SourceCoverage,
+};
 use crate::report::samples::{self, HOSTILE};
 
 fn bytes_of(format: OutputFormat, findings: &[Finding], coverage: &Coverage) -> Vec<u8> {
@@ -285,4 +287,56 @@ coverage
         UtcMicros(3)
     );
     assert_eq!(text, expected);
+}
+
+#[test]
+fn what_is_missing_and_what_is_left_out_stands_at_the_end_of_the_coverage() {
+    let hour = |hour: i64| UtcMicros(hour * 3_600_000_000);
+    let gap = |kind, hours: i64| Gap {
+        kind,
+        source: "storage".to_owned(),
+        subscription: Some("s-1".to_owned()),
+        principal_id: Some("p-1".to_owned()),
+        from: hour(0),
+        until: hour(hours),
+        hours: hours.unsigned_abs(),
+        busy_hours: Some(6),
+        tokens: Some(2),
+    };
+    let mut coverage = Coverage::default();
+    let rule = "sample-rule".to_owned();
+    let severity = "high".to_owned();
+    coverage.rules.capped.push(Capped { rule, findings_left_out: 3, is_at_least: false, severity });
+    let mut found = vec![gap(GapKind::Silence, 7), gap(GapKind::Stopped, 8), gap(GapKind::TokensWithoutUse, 24)];
+    found.extend((0..5).map(|_| gap(GapKind::TokensWithoutUse, 24)));
+    coverage.gaps = Some(Listed { found, left_out: 4, not_judged: 1 });
+    coverage.clock_skew.note(Skew::AfterHour, ("a.json", 7), hour(1));
+    coverage.clock_skew.note(Skew::AfterHour, ("a.json", 9), hour(2));
+    let silent = |category: &str| SilentCategory {
+        resource: "/vault".to_owned(),
+        category: category.to_owned(),
+        since: hour(0),
+        setting: "/setting".to_owned(),
+    };
+    coverage.silent_categories = Some(Listed { found: vec![silent("auditevent")], left_out: 0, not_judged: 0 });
+
+    let style = Style { width: 300, colour: Colour::Off };
+    let report = Report { findings: &[], coverage: &coverage, rules: &[], hidden_by_severity: 0 };
+    let mut out = Vec::new();
+    write(OutputFormat::Table, &report, &mut out, style).unwrap();
+
+    let text = String::from_utf8(out).unwrap();
+    let expected = "\
+  left out    sample-rule: 3 findings, high at worst; --max-findings N shows more
+  gap         storage of subscription s-1 has nothing from 1970-01-01T00:00:00Z to 1970-01-01T07:00:00Z, 7 hours, 6 of them busy otherwise
+  gap         storage of subscription s-1 ends: nothing from 1970-01-01T00:00:00Z to 1970-01-01T08:00:00Z, 8 hours, 6 of them busy otherwise
+  gap         p-1 was given 2 tokens for storage, and no record of it says what for, 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z
+  gap         p-1 was given 2 tokens for storage, and no record of it says what for, 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z
+  gap         p-1 was given 2 tokens for storage, and no record of it says what for, 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z
+  gap         and 7 more; --coverage FILE has them, 100 of a kind at most
+  gap         not looked for in 1 log of single subscriptions: there are too many
+  clock       2 records dated later than the hour of the archive that it lies in; 1970-01-01T01:00:00Z at a.json:7
+  silent      auditevent of /vault, logged by its diagnostic setting since 1970-01-01T00:00:00Z, is in no log
+";
+    assert!(text.ends_with(expected), "{text}");
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::error::RunError;
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
+use crate::limits::Limits;
 use crate::pipeline::{self, Baseline, Cancel, Quarantine, Questions, ReadOptions, Unwatched};
 use crate::rule::Rule;
 use crate::rule::load::Library;
@@ -139,6 +140,7 @@ async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Findi
         activity: false,
         memory_limit_bytes: ReadOptions::default().memory_limit_bytes,
         threads: 1,
+        limits: Limits::default(),
     };
     let loaded = read(folder.path())?;
     let analysis = pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default()).await?;

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use super::{Input, Location, azure_blob};
 use super::{Object, Reader, SourceError};
 use crate::cancel::Cancel;
+use crate::limits::Limits;
 
 /// Objects that are opened in their order.
 #[derive(Debug)]
@@ -16,18 +17,20 @@ pub struct Ahead<'o> {
     waiting: std::slice::Iter<'o, Object>,
     #[cfg(feature = "azure")]
     begun: VecDeque<(&'o Object, azure_blob::BlobInput)>,
+    limits: &'o Limits,
     cancel: &'o Cancel,
 }
 
 impl<'o> Ahead<'o> {
     /// Objects that together are small: as many as are on their way are in memory whole.
     #[cfg_attr(not(feature = "azure"), expect(unused_variables, reason = "files need nobody who runs ahead"))]
-    pub fn new(objects: &'o [Object], cancel: &'o Cancel) -> Self {
+    pub fn new(objects: &'o [Object], limits: &'o Limits, cancel: &'o Cancel) -> Self {
         Self {
             #[cfg(feature = "azure")]
             waiting: objects.iter(),
             #[cfg(feature = "azure")]
             begun: VecDeque::new(),
+            limits,
             cancel,
         }
     }
@@ -42,7 +45,7 @@ impl<'o> Ahead<'o> {
         if let Location::Blob(_) = object.location {
             return self.open_blob(object);
         }
-        Reader::open(object, self.cancel)
+        Reader::open(object, self.limits, self.cancel)
     }
 
     #[cfg(feature = "azure")]
@@ -57,10 +60,10 @@ impl<'o> Ahead<'o> {
             }
             match self.begun.pop_front() {
                 Some((begun, input)) if begun.name == object.name => {
-                    return Reader::of(object, Ok(Input::Blob(Box::new(input))));
+                    return Reader::of(object, self.limits, Ok(Input::Blob(Box::new(input))));
                 }
                 Some(_) => {}
-                None => return Reader::open(object, self.cancel),
+                None => return Reader::open(object, self.limits, self.cancel),
             }
         }
     }

@@ -4,18 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
+use crate::limits::Limits;
+
 /// Stored bytes that are read at once (256 KiB).
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// The most that one object may hold decompressed (64 GiB): above this a stream is made to fill
-/// memory or time, or should have been split by whoever exported it.
-const MAX_BYTES: u64 = 64 << 30;
-
-/// How many times its stored size an object may hold. Logs compress some 10 to 50 times; gzip can
-/// do no more than 1032 times, which needs nothing but zeros.
-const MAX_RATIO: u64 = 1000;
-
-/// Bytes that every object may hold whatever its ratio (64 MiB).
+/// Bytes that every object may hold whatever its ratio (64 MiB): so little is not worth refusing, and
+/// small files of few different records can be denser than any large one.
 const RATIO_FREE_BYTES: u64 = 64 << 20;
 
 /// First bytes of a gzip member (RFC 1952).
@@ -60,20 +55,21 @@ enum Codec<R> {
 pub(super) struct Decompress<R> {
     codec: Codec<R>,
     bytes: u64,
-    limits: Limits,
+    bounds: Bounds,
 }
 
 /// What a compressed stream may give.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct Bounds {
     pub(super) bytes: u64,
     pub(super) ratio: u64,
     pub(super) ratio_free_bytes: u64,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: MAX_BYTES, ratio: MAX_RATIO, ratio_free_bytes: RATIO_FREE_BYTES }
+impl Bounds {
+    /// Those that a user can set, and the one that nobody needs to.
+    pub(super) fn of(limits: &Limits) -> Self {
+        Self { bytes: limits.object_bytes, ratio: limits.ratio, ratio_free_bytes: RATIO_FREE_BYTES }
     }
 }
 
@@ -85,17 +81,13 @@ impl<R: Read> fmt::Debug for Decompress<R> {
 }
 
 impl<R: Read> Decompress<R> {
-    /// Looks at the first bytes and chooses.
-    pub(super) fn new(input: R) -> io::Result<Self> {
-        Self::with_limits(input, Limits::default())
-    }
-
     /// Whether the bytes are given as they are.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.codec, Codec::Plain(_))
     }
 
-    pub(super) fn with_limits(mut input: R, limits: Limits) -> io::Result<Self> {
+    /// Looks at the first bytes and chooses.
+    pub(super) fn new(mut input: R, bounds: Bounds) -> io::Result<Self> {
         let mut magic = Vec::with_capacity(MAGIC_BYTES);
         // `read_to_end` asks again after a short read and after an interruption.
         input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
@@ -112,13 +104,13 @@ impl<R: Read> Decompress<R> {
         } else {
             Codec::Plain(counted)
         };
-        Ok(Self { codec, bytes: 0, limits })
+        Ok(Self { codec, bytes: 0, bounds })
     }
 
     /// Takes the bytes as they are.
-    pub(super) fn plain(input: R) -> Self {
+    pub(super) fn plain(input: R, bounds: Bounds) -> Self {
         let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0 };
-        Self { codec: Codec::Plain(counted), bytes: 0, limits: Limits::default() }
+        Self { codec: Codec::Plain(counted), bytes: 0, bounds }
     }
 
     /// An error of the decompressor with the stream's kind and the place where it broke off.
@@ -140,16 +132,16 @@ impl<R: Read> Decompress<R> {
     }
 
     fn check(&self) -> io::Result<()> {
-        let Limits { bytes, ratio, ratio_free_bytes } = self.limits;
+        let Bounds { bytes, ratio, ratio_free_bytes } = self.bounds;
         let by_ratio = self.stored_bytes_read().saturating_mul(ratio).max(ratio_free_bytes);
         if matches!(self.codec, Codec::Plain(_)) || self.bytes <= bytes.min(by_ratio) {
             return Ok(());
         }
         let name = self.name();
         let problem = if self.bytes > bytes {
-            format!("{name} stream holds more than {bytes} bytes; export it in parts")
+            format!("{name} stream holds more than {bytes} bytes; export it in parts, or raise --max-object-size")
         } else {
-            format!("{name} stream holds more than {ratio} times its stored size and was not read on")
+            format!("{name} stream holds more than {ratio} times its stored size and was not read on (--max-ratio)")
         };
         Err(io::Error::new(io::ErrorKind::InvalidData, problem))
     }

@@ -27,7 +27,7 @@ pub(crate) async fn rows<T>(
     let mut all = Vec::new();
     for batch in &batches {
         for at in 0..batch.num_rows() {
-            all.push(make(&Row { batch, at }).map_err(|error| RunError::internal(purpose, error))?);
+            all.push(make(&Row::new(batch, at)).map_err(|error| RunError::internal(purpose, error))?);
         }
     }
     Ok(all)
@@ -39,7 +39,12 @@ pub(crate) struct Row<'a> {
     at: usize,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    /// A row of a batch.
+    pub(crate) fn new(batch: &'a RecordBatch, at: usize) -> Self {
+        Self { batch, at }
+    }
+
     fn column(&self, name: &str, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
         let index = self.batch.schema().index_of(name)?;
         cast(&self.batch.column(index).slice(self.at, 1), data_type)

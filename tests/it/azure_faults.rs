@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airside::cancel::Cancel;
+use airside::limits::Limits;
 use airside::source::{self, ListOptions, Object, Reader};
 use airside::time::UtcMicros;
 
@@ -168,8 +169,9 @@ fn a_blob_that_is_replaced_before_any_of_it_was_read_is_read_as_it_is() {
     let listing = source::list(&[container.url("")], &ListOptions::default()).unwrap();
     container.put("a.json", "{}");
 
-    let (mut reader, mut chunk) = (Reader::open(&listing.objects[0], &Cancel::default()).unwrap(), [0; 100]);
-    let again = Reader::open_again(&listing.objects[0], &Cancel::default());
+    let (mut reader, mut chunk) =
+        (Reader::open(&listing.objects[0], &Limits::default(), &Cancel::default()).unwrap(), [0; 100]);
+    let again = Reader::open_again(&listing.objects[0], &Limits::default(), &Cancel::default());
 
     assert_eq!(reader.read(&mut chunk).unwrap(), 2);
     assert_eq!(reader.read(&mut chunk).unwrap(), 0);
@@ -188,7 +190,8 @@ fn a_range_of_a_blob_and_the_rest_of_it_can_be_read_alone() {
     assert_eq!(source::read_range(object, 2, 3, &cancel).unwrap(), b"234");
     assert_eq!(source::read_range(object, 8, 99, &cancel).unwrap(), b"89", "nothing beyond what was listed");
     assert_eq!(source::read_range(object, 10, 1, &cancel).unwrap(), b"");
-    let (mut reader, mut chunk) = (Reader::open(&Object { start: 7, ..object.clone() }, &cancel).unwrap(), [0; 100]);
+    let (mut reader, mut chunk) =
+        (Reader::open(&Object { start: 7, ..object.clone() }, &Limits::default(), &cancel).unwrap(), [0; 100]);
     assert_eq!(reader.read(&mut chunk).unwrap(), 3);
     assert_eq!(&chunk[..3], b"789");
 }

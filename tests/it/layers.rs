@@ -8,6 +8,7 @@ use crate::support::root;
 /// A module may import those before it, and itself.
 const ORDER: &[&str] = &[
     "error",
+    "limits",
     "cancel",
     "parallel",
     "time",

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails by a panic"
 )]
 
+mod absence;
 #[cfg(feature = "azure")]
 mod azure;
 #[cfg(feature = "azure")]
@@ -22,6 +23,8 @@ mod comfort;
 mod fast_path;
 #[cfg(feature = "azure")]
 mod fault_proxy;
+#[cfg(target_os = "linux")]
+mod faults;
 mod formats;
 mod forms;
 mod fuzz;
@@ -33,6 +36,8 @@ mod lake;
 #[cfg(all(feature = "azure", feature = "lake"))]
 mod lake_azure;
 mod layers;
+#[cfg(target_os = "linux")]
+mod limits;
 mod matrix;
 mod outputs;
 mod questions;

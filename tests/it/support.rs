@@ -91,8 +91,10 @@ pub(crate) fn scan_for(path: &Path, options: &ReadOptions, selection: &Selection
         identities: true,
         matrix: true,
         activity: false,
-        memory_limit_bytes: options.memory_limit_bytes,
+        // What makes reading go to disk would not be enough for a query.
+        memory_limit_bytes: options.memory_limit_bytes.max(256 << 20),
         threads: options.threads,
+        limits: options.limits,
     };
     let loaded = read_with(path, options);
     runtime().block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap()

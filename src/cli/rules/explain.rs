@@ -15,6 +15,7 @@ use crate::cli::readability;
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
 use crate::finding::exceptions::Exceptions;
+use crate::limits::Limits;
 use crate::pipeline::{self, Cancel, Opened, Quarantine, Unwatched};
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, counted, field, painted};
@@ -66,6 +67,8 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
         until: None,
         memory_limit: args.memory_limit,
         threads: None,
+        limits: Limits::default(),
+        now: None,
     };
     let threads = available_threads();
     let runtime = runtime(threads)?;

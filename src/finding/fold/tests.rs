@@ -250,3 +250,80 @@ fn the_worst_findings_come_first() {
     let targets: Vec<_> = findings.iter().map(|finding| finding.target_id.as_deref().unwrap()).collect();
     assert_eq!(targets, ["/early", "/late", "/mild"]);
 }
+
+/// One event for each of these targets, in this order.
+fn events_on(targets: &[u32]) -> Vec<Value> {
+    let row = |target: &u32| json!({"event_uid": format!("e{target}"), "principal_id": "p", "target_id": format!("/t{target:03}")});
+    targets.iter().map(row).collect()
+}
+
+/// The targets of the findings within a limit, and what is left out.
+fn fold_within(findings: usize, rows: &[Value]) -> (Vec<String>, Option<(u64, bool, Severity)>) {
+    let rule = rule();
+    let (identities, mut exceptions) = (Identities::default(), Exceptions::default());
+    let limits = Limits { findings, ..Limits::default() };
+    let mut folder = Folder::new(&rule, &identities, &mut exceptions).within(&limits);
+    // One row a batch: where a batch ends must not matter.
+    for row in rows {
+        folder.push(&fixture::events(std::slice::from_ref(row))).unwrap();
+    }
+    let left_out = folder.left_out().map(|left_out| (left_out.count().0, left_out.count().1, left_out.severity()));
+    let mut targets: Vec<String> = folder.finish().into_iter().filter_map(|finding| finding.target_id).collect();
+    targets.sort();
+    (targets, left_out)
+}
+
+#[test]
+fn findings_beyond_the_limit_are_counted_once_each_and_the_same_ones_stay_in_any_order() {
+    let five = [3, 1, 4, 2, 5];
+
+    assert_eq!(fold_within(5, &events_on(&five)).1, None);
+    let (kept, left_out) = fold_within(4, &events_on(&five));
+    assert_eq!((kept.len(), left_out), (4, Some((1, false, Severity::High))));
+    // Twice each, and the other way round.
+    let many = [5, 2, 4, 1, 3, 3, 1, 4, 2, 5];
+    assert_eq!(fold_within(4, &events_on(&many)), (kept, left_out));
+    assert_eq!(fold_within(1, &events_on(&many)).1, Some((4, false, Severity::High)));
+}
+
+#[test]
+fn a_finding_within_the_limit_has_all_its_events_whenever_they_come() {
+    let rule = rule();
+    let (identities, mut exceptions) = (Identities::default(), Exceptions::default());
+    let limits = Limits { findings: 2, ..Limits::default() };
+    let mut folder = Folder::new(&rule, &identities, &mut exceptions).within(&limits);
+    let row = |n: u32| json!({"event_uid": format!("u{n}"), "principal_id": "p", "target_id": format!("/t{}", n % 3)});
+    let rows: Vec<Value> = (0..30).map(row).collect();
+    folder.push(&fixture::events(&rows)).unwrap();
+
+    let findings = folder.finish();
+
+    assert_eq!(findings.iter().map(|finding| finding.events).collect::<Vec<_>>(), [10, 10]);
+}
+
+#[test]
+fn the_worst_of_what_is_left_out_is_known() {
+    let mut rows = events_on(&[1]);
+    // The rule rates it as high; of an identity that is not sure, it counts as medium.
+    rows.push(json!({"event_uid": "x", "principal_id": "p", "target_id": "/t900", "confidence": 0.5}));
+    rows.push(json!({"event_uid": "y", "principal_id": "p", "target_id": "/t901", "confidence": 0.5}));
+
+    assert_eq!(fold_within(1, &rows).1.map(|(count, _, severity)| (count, severity)), Some((2, Severity::Medium)));
+}
+
+#[test]
+fn evidence_is_cut_at_its_limit_and_events_count_all() {
+    let rule = rule();
+    let row = |n: u32| json!({"event_uid": format!("u{n}"), "principal_id": "p", "target_id": "/t", "time": format!("2026-05-04T10:00:0{n}Z")});
+    for (limit, shown) in [(3, 3), (4, 4), (5, 4)] {
+        let (identities, mut exceptions) = (Identities::default(), Exceptions::default());
+        let limits = Limits { evidence: limit, ..Limits::default() };
+        let mut folder = Folder::new(&rule, &identities, &mut exceptions).within(&limits);
+        folder.push(&fixture::events(&[row(4), row(2), row(1), row(3)])).unwrap();
+
+        let finding = folder.finish().remove(0);
+
+        let uids: Vec<&str> = finding.evidence.iter().map(|row| row.event_uid.as_str()).collect();
+        assert_eq!((finding.events, uids.as_slice()), (4, &["u1", "u2", "u3", "u4"][..shown]), "{limit}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::frame::tests::{lines, lines_of, records, seen_with_limit};
 use crate::frame::{FrameReject, Framed, Framer};
+use crate::limits::Limits;
 
 #[test]
 fn a_row_is_a_flat_object_under_the_headers_names() {
@@ -138,11 +139,28 @@ fn a_row_that_is_no_utf8_is_rejected_alone() {
 }
 
 #[test]
-fn too_many_columns_are_no_csv() {
+fn a_file_with_too_many_columns_is_rejected_whole_and_says_so() {
     let header = |columns: usize| vec!["c"; columns].join(",") + "\n";
 
     assert!(lines(header(2_000)).is_empty());
-    assert_eq!(lines(header(2_001)), ["0+4002 !not JSON, CSV or Avro"]);
+    assert_eq!(lines(header(2_001)), ["0+4002 !CSV header over the column limit"]);
+}
+
+#[test]
+fn the_number_of_columns_can_be_set() {
+    let read = |text: &str| {
+        let mut framer = Framer::within(&Limits { csv_columns: 3, ..Limits::default() });
+        framer.push(text.as_bytes());
+        framer.finish();
+        match framer.next_frame() {
+            Some(Framed::Record(_)) => None,
+            Some(Framed::Rejected(_, reason)) => Some(reason),
+            None => panic!("nothing is told of {text}"),
+        }
+    };
+
+    assert_eq!(read("a,b,c\n1,2,3\n"), None);
+    assert_eq!(read("a,b,c,d\n1,2,3,4\n"), Some(FrameReject::TooManyColumns));
 }
 
 #[test]

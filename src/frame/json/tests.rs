@@ -291,8 +291,8 @@ fn a_bracket_too_many_costs_no_element() {
 fn nesting_too_deep_costs_only_its_record() {
     let deep = "{\"a\":".repeat(200) + "1" + &"}".repeat(200);
 
-    assert_eq!(lines(format!("{deep}\n{{\"b\":1}}")), ["0+1201 !malformed JSON", "1202+7 {\"b\":1}"]);
-    assert_eq!(lines(format!("[{deep},{{\"b\":1}}]")), ["1+1201 !malformed JSON", "1203+7 {\"b\":1}"]);
+    assert_eq!(lines(format!("{deep}\n{{\"b\":1}}")), ["0+1201 !record over the depth limit", "1202+7 {\"b\":1}"]);
+    assert_eq!(lines(format!("[{deep},{{\"b\":1}}]")), ["1+1201 !record over the depth limit", "1203+7 {\"b\":1}"]);
 }
 
 #[test]

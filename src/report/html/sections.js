@@ -134,6 +134,10 @@ function coverage(place) {
     lines("Evaluated in part only", grouped(coverage.rules.partial)),
     lines("Objects that could not be read", coverage.failed.map((failed) => failed.reason)),
     lines("Exceptions", exceptionLines(coverage.exceptions)),
+    lines("Findings left out", coverage.rules.capped.map((capped) => `${capped.rule}: ${capped.is_at_least ? "at least " : ""}${counted(capped.findings_left_out, "finding")}, ${capped.severity} at worst`)),
+    lines("Gaps in time", gapLines(coverage.gaps)),
+    lines("Clocks that cannot be right", clockLines(coverage.clock_skew)),
+    lines("Categories that are logged and were never seen", silentLines(coverage.silent_categories)),
   ]) if (part) place.append(...part);
   place.append(el("details", { class: "aside" }, el("summary", {}, `The ${counted(coverage.rules.run.length, "rule")} that ran`), el("p", {}, coverage.rules.run.join(", "))));
 }
@@ -142,4 +146,36 @@ function exceptionLines(exceptions) {
   const lines = [];
   if (exceptions.hidden_events) lines.push(`hid ${counted(exceptions.hidden_events, "event")}, ${counted(exceptions.hidden_findings, "whole finding")}`);
   return lines.concat(exceptions.unused.map((row) => `unused: ${row}`));
+}
+
+const andMore = (list) => (list.left_out ? [`and ${number(list.left_out)} more`] : []);
+
+function gapLines(gaps) {
+  if (!gaps) return [];
+  const lines = gaps.found.map((gap) => {
+    const when = `${minute(micros(gap.from))} to ${minute(micros(gap.until))} UTC`;
+    if (gap.kind === "tokens_without_use")
+      return `${gap.principal_id || "an identity without an id"} was given ${counted(gap.tokens, "token")} for ${gap.source}, and no record of it says what for, ${when}`;
+    const place = gap.subscription ? ` of subscription ${gap.subscription}` : "";
+    return `${gap.source}${place} ${gap.kind === "stopped" ? "ends: nothing" : "has nothing"} from ${when}, ${counted(gap.hours, "hour")}, ${number(gap.busy_hours)} of them busy otherwise`;
+  });
+  if (gaps.not_judged) lines.push(`not looked for in ${counted(gaps.not_judged, "log")} of single subscriptions: there are too many`);
+  return lines.concat(andMore(gaps));
+}
+
+function clockLines(skew) {
+  const kinds = [
+    ["after_run", "later than this run"],
+    ["after_hour", "later than the hour of the archive that it lies in"],
+    ["before_hour", "more than two days before the hour of the archive that it lies in"],
+  ];
+  return kinds.filter(([kind]) => skew[kind]).map(([kind, says]) => {
+    const first = skew.examples.find((example) => example.skew === kind);
+    return `${counted(skew[kind], "record")} dated ${says}${first ? `; ${second(micros(first.time))} at ${first.object}:${first.offset}` : ""}`;
+  });
+}
+
+function silentLines(silent) {
+  if (!silent) return [];
+  return silent.found.map((one) => `${one.category} of ${one.resource}, logged by its diagnostic setting since ${minute(micros(one.since))}, is in no log`).concat(andMore(silent));
 }

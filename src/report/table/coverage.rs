@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::coverage::{Coverage, NotEvaluable, Records, SourceCoverage};
-use crate::report::Style;
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, by_count, bytes, counted, field, number, painted};
 use crate::report::table::span;
+use crate::report::{Style, absence};
 
 /// Kinds and reasons shown; `--coverage` writes all of them.
 const SHOWN_KINDS: usize = 5;
@@ -24,7 +24,8 @@ pub(crate) fn write_coverage(coverage: &Coverage, out: &mut dyn Write, style: St
     kinds(out, style, "rejected", &coverage.rejected)?;
     sources(coverage, out, style)?;
     rules(coverage, out, style)?;
-    exceptions(coverage, out, style)
+    exceptions(coverage, out, style)?;
+    absence::lines(coverage).iter().try_for_each(|(label, text)| field(out, style, label, &escaped(text)))
 }
 
 fn objects(coverage: &Coverage, out: &mut dyn Write, style: Style) -> io::Result<()> {

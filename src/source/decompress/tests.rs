@@ -3,7 +3,8 @@ use std::io::{Read, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Decompress, Limits};
+use super::{Bounds, Decompress};
+use crate::limits::Limits;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -20,9 +21,13 @@ fn text() -> Vec<u8> {
     (0..20_000_u32).flat_map(|number| format!("{:x} ", number.wrapping_mul(2_654_435_761)).into_bytes()).collect()
 }
 
+fn usual() -> Bounds {
+    Bounds::of(&Limits::default())
+}
+
 /// Everything that a stream gives, and the error that it ends with.
-fn read(stored: &[u8], limits: Limits) -> (Vec<u8>, Option<String>) {
-    let mut stream = match Decompress::with_limits(stored, limits) {
+fn read(stored: &[u8], bounds: Bounds) -> (Vec<u8>, Option<String>) {
+    let mut stream = match Decompress::new(stored, bounds) {
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), Some(error.to_string())),
     };
@@ -42,7 +47,7 @@ fn every_member_and_every_frame_is_read() {
     for encode in [gzip, zstd] {
         let mut stored = encode(&text);
         stored.extend(encode(b"and more"));
-        assert_eq!(read(&stored, Limits::default()), ([text.as_slice(), b"and more"].concat(), None));
+        assert_eq!(read(&stored, usual()), ([text.as_slice(), b"and more"].concat(), None));
     }
 }
 
@@ -51,13 +56,13 @@ fn a_skippable_frame_before_the_first_frame_is_skipped() {
     let mut stored = vec![0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, b'x', b'y', b'z'];
     stored.extend(zstd(b"text"));
 
-    assert_eq!(read(&stored, Limits::default()), (b"text".to_vec(), None));
+    assert_eq!(read(&stored, usual()), (b"text".to_vec(), None));
 }
 
 #[test]
 fn bytes_that_no_codec_knows_are_given_as_they_are() {
     for stored in [b"".as_slice(), b"{", b"{}\n", &[0x1f], &[0x28, 0xb5, 0x2f], &text()] {
-        assert_eq!(read(stored, Limits::default()), (stored.to_vec(), None));
+        assert_eq!(read(stored, usual()), (stored.to_vec(), None));
     }
 }
 
@@ -68,7 +73,7 @@ fn a_stream_that_ends_early_gives_what_it_held_and_says_where_it_ended() {
         let mut stored = encode(&text);
         stored.truncate(stored.len() * 9 / 10);
 
-        let (given, error) = read(&stored, Limits::default());
+        let (given, error) = read(&stored, usual());
 
         assert!(name == "zstd" || given.len() > text.len() / 2, "{name}: {}", given.len());
         assert!(text.starts_with(&given));
@@ -80,7 +85,7 @@ fn a_stream_that_ends_early_gives_what_it_held_and_says_where_it_ended() {
 fn every_cut_of_a_gzip_stream_is_an_error_and_never_the_end() {
     let stored = gzip(b"a record and another record");
     for length in 2..stored.len() {
-        let (_, error) = read(&stored[..length], Limits::default());
+        let (_, error) = read(&stored[..length], usual());
         assert!(error.is_some_and(|error| error.contains("ends early")), "{length}");
     }
 }
@@ -94,7 +99,7 @@ fn a_wrong_checksum_and_garbage_behind_a_member_are_errors_after_the_data() {
     followed.extend(b"garbage that is long enough to be a header");
 
     for stored in [damaged, followed] {
-        let (given, error) = read(&stored, Limits::default());
+        let (given, error) = read(&stored, usual());
         assert_eq!(given, b"text");
         assert!(error.as_ref().is_some_and(|error| error.starts_with("gzip stream is damaged")), "{error:?}");
     }
@@ -103,22 +108,22 @@ fn a_wrong_checksum_and_garbage_behind_a_member_are_errors_after_the_data() {
 #[test]
 fn a_stream_out_of_proportion_is_not_read_on() {
     let zeros = vec![0; 4 << 20];
-    let limits = Limits { bytes: 64 << 20, ratio: 100, ratio_free_bytes: 1 << 20 };
+    let bounds = Bounds { bytes: 64 << 20, ratio: 100, ratio_free_bytes: 1 << 20 };
     for encode in [gzip, zstd] {
-        let (given, error) = read(&encode(&zeros), limits);
+        let (given, error) = read(&encode(&zeros), bounds);
         assert!(given.len() <= (1 << 20) + 1000, "{}", given.len());
         assert!(error.unwrap().contains("more than 100 times its stored size"));
     }
     // Honest text is far from it, and plain bytes have no limit.
-    let limits = Limits { bytes: 64 << 20, ratio: 100, ratio_free_bytes: 0 };
-    assert_eq!(read(&gzip(&text()), limits).1, None);
-    assert_eq!(read(&zeros, limits), (zeros, None));
+    let bounds = Bounds { bytes: 64 << 20, ratio: 100, ratio_free_bytes: 0 };
+    assert_eq!(read(&gzip(&text()), bounds).1, None);
+    assert_eq!(read(&zeros, bounds), (zeros, None));
 }
 
 #[test]
 fn a_stream_over_the_size_limit_is_not_read_on() {
-    let limits = Limits { bytes: 10_000, ..Limits::default() };
-    let (given, error) = read(&gzip(&text()), limits);
+    let bounds = Bounds { bytes: 10_000, ..usual() };
+    let (given, error) = read(&gzip(&text()), bounds);
     assert!((10_000..=11_000).contains(&given.len()));
     assert!(error.unwrap().contains("more than 10000 bytes"));
 }

@@ -13,10 +13,10 @@ use crate::cli::{airside, code, path, stderr, stdout};
 use crate::support::folder;
 
 /// Bytes of a member of a bomb.
-const MEMBER_BYTES: usize = 64 << 20;
+const MEMBER_BYTES: usize = 8 << 20;
 
 /// Members of a bomb of 10 GB.
-const MEMBERS: usize = 160;
+const MEMBERS: usize = 1_280;
 
 /// Memory that refusing a bomb may take, in kB. A megabyte of the stream at a time is looked at, by two
 /// threads; the rest is the program itself.
@@ -124,8 +124,8 @@ fn an_object_of_as_many_bytes_as_it_may_hold_is_read_and_one_of_one_more_fails()
 #[test]
 fn the_ratio_can_be_set_and_what_is_denser_fails() {
     // 128 MiB, of which the first 64 are free of it.
-    let stored = gzip(&vec![b'\n'; 2 * MEMBER_BYTES]);
-    let ratio = 2 * MEMBER_BYTES / stored.len();
+    let stored = gzip(&vec![b'\n'; MEMBER_BYTES]).repeat(16);
+    let ratio = 16 * MEMBER_BYTES / stored.len();
 
     let within = scan("a", &stored, &["--max-ratio", &(ratio + 1).to_string()]);
     let past = scan("a", &stored, &["--max-ratio", &ratio.to_string()]);

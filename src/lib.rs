@@ -5,7 +5,8 @@
 //!
 //! In the order of the data, which is the order in which modules may import each other:
 //!
-//! * [`error`], [`cancel`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`coverage`]: what everything rests on
+//! * [`error`], [`cancel`], [`digest`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`redact`], [`coverage`]:
+//!   what everything rests on
 //! * [`event`]: the normalised event, its vocabularies, builders and uid
 //! * [`frame`]: cuts bytes into records and knows no field name
 //! * [`format`](mod@format): turns a record into the columns of an event
@@ -26,6 +27,7 @@ pub mod arm;
 pub mod cancel;
 pub mod cli;
 pub mod coverage;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod finding;
@@ -39,6 +41,7 @@ pub mod lake;
 pub mod matrix;
 pub mod parallel;
 pub mod pipeline;
+pub mod redact;
 pub mod report;
 pub mod rule;
 #[cfg(feature = "sigma")]

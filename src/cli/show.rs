@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::cancel::Cancel;
 use crate::cli::args::{ShowArgs, ShowFormat};
 use crate::cli::bench::Desk;
+use crate::cli::custody::Custody;
 use crate::cli::engine::list;
-use crate::cli::output::{Outputs, to_stdout};
+use crate::cli::output::{Outputs, to_recorded_stdout};
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
 use crate::frame::Place;
@@ -44,15 +45,18 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     let bench = desk.open(&read, listing, args.read.progress, outputs)?;
     let found = find::find(&bench, &wanted)?;
     let shown = records(found, &objects, &cancel)?;
-    if args.raw {
-        to_stdout(|out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
+    let log = bench.custody.as_ref().map(Custody::log);
+    if args.read.raw {
+        to_recorded_stdout(log, |out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
     } else {
-        to_stdout(|out| match args.format {
+        to_recorded_stdout(log, |out| match args.format {
             ShowFormat::Table => print::table(&shown, out, style),
             ShowFormat::Json => print::json(&shown, out),
         })?;
     }
-    Ok(readability(&bench.coverage))
+    let code = readability(&bench.coverage);
+    bench.finish(now)?;
+    Ok(code)
 }
 
 /// What is read from a pipe is gone when its record is to be shown.

@@ -317,7 +317,7 @@ fn set_body<'r>(row: &mut Row<'r>, fields: &Fields<'r>, scratch: &'r Scratch) {
     let is_kept = |service: &str| SERVICES_WITH_BODY.iter().any(|kept| kept.eq_ignore_ascii_case(service));
     if manages_credentials || row.op_class == OpClass::DbxSecretRead || fields.service.is_some_and(is_kept) {
         let mut compact = String::new();
-        body::write_masked(parameters, &mut compact);
+        parameters.write_compact(&mut compact);
         row.set(TextColumn::RequestBody, Some(scratch.keep(&compact)));
         row.body_from = Some(BodyFrom::Request);
     }

@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use super::Cancel;
 use crate::cancel::CANCEL_POLL;
-use crate::source::{Ahead, Location, Object, Reader, SourceError};
+use crate::digest::Hashing;
+use crate::source::{Ahead, Location, Object, Reader, Seal, SourceError};
 
 /// Chunks that a pipe's thread may be ahead.
 const AHEAD: usize = 2;
@@ -15,13 +16,15 @@ pub(super) enum Chunks {
     Here(Reader),
     /// Read by a thread of its own: a read that waits for somebody to write cannot be interrupted,
     /// waiting for the thread can. It ends with its input, or with the process.
-    Piped { receiver: Receiver<Result<Piped, SourceError>>, stored_bytes_read: u64, chunk: Vec<u8> },
+    Piped { receiver: Receiver<Piped>, stored_bytes_read: u64, chunk: Vec<u8>, seal: Option<Seal> },
 }
 
-/// A chunk, and how many stored bytes were read up to its end.
-pub(super) struct Piped {
-    bytes: Vec<u8>,
-    stored_bytes_read: u64,
+/// What comes of a pipe.
+pub(super) enum Piped {
+    /// A chunk, and how many stored bytes were read up to its end.
+    Chunk { bytes: Vec<u8>, stored_bytes_read: u64 },
+    /// Nothing more, be it that it cannot be read on; what was read of it, where hashed.
+    End(Option<SourceError>, Option<Seal>),
 }
 
 /// Why there is no chunk.
@@ -32,7 +35,11 @@ pub(super) enum NoChunk {
 
 impl Chunks {
     /// Opens an object, one of those that are opened ahead.
-    pub(super) fn open(object: &Object, ahead: &mut Ahead<'_>, chunk_bytes: usize) -> Result<Self, SourceError> {
+    pub(super) fn open(
+        object: &Object,
+        ahead: &mut Ahead<'_>,
+        (chunk_bytes, hashing): (usize, Hashing),
+    ) -> Result<Self, SourceError> {
         if object.location != Location::Stdin {
             // A blob is waited for in steps, and a file is not waited for.
             return ahead.open(object).map(Self::Here);
@@ -40,12 +47,11 @@ impl Chunks {
         let (sender, receiver) = sync_channel(AHEAD);
         let object = object.clone();
         std::thread::spawn(move || {
-            if let Err(error) = pipe(&object, chunk_bytes, &|chunk| sender.send(Ok(chunk)).is_ok()) {
-                // If nobody listens, the run is over already.
-                sender.send(Err(error)).ok();
-            }
+            let (error, seal) = pipe(&object, (chunk_bytes, hashing), &|chunk| sender.send(chunk).is_ok());
+            // If nobody listens, the run is over already.
+            sender.send(Piped::End(error, seal)).ok();
         });
-        Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new() })
+        Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new(), seal: None })
     }
 
     /// The next chunk, in the buffer or elsewhere; empty at the end.
@@ -59,15 +65,18 @@ impl Chunks {
                 })?;
                 Ok(buffer.get(..length).unwrap_or_default())
             }
-            Self::Piped { receiver, stored_bytes_read, chunk } => {
+            Self::Piped { receiver, stored_bytes_read, chunk, seal } => {
                 chunk.clear();
                 loop {
                     match receiver.recv_timeout(CANCEL_POLL) {
-                        Ok(Ok(piped)) => {
-                            (*chunk, *stored_bytes_read) = (piped.bytes, piped.stored_bytes_read);
+                        Ok(Piped::Chunk { bytes, stored_bytes_read: read }) => {
+                            (*chunk, *stored_bytes_read) = (bytes, read);
                             return Ok(chunk);
                         }
-                        Ok(Err(error)) => return Err(NoChunk::Unreadable(error)),
+                        Ok(Piped::End(error, sealed)) => {
+                            *seal = sealed;
+                            return error.map_or(Ok(chunk), |error| Err(NoChunk::Unreadable(error)));
+                        }
                         Err(RecvTimeoutError::Timeout) => cancel.check().map_err(|_interrupted| NoChunk::Stopped)?,
                         Err(RecvTimeoutError::Disconnected) => return Ok(chunk),
                     }
@@ -81,6 +90,15 @@ impl Chunks {
         matches!(self, Self::Here(reader) if reader.is_plain())
     }
 
+    /// What was read of the object as stored, once it was read as far as possible; `None` where that
+    /// is not hashed.
+    pub(super) fn seal(&mut self) -> Option<Seal> {
+        match self {
+            Self::Here(reader) => reader.seal(),
+            Self::Piped { seal, .. } => seal.take(),
+        }
+    }
+
     /// Bytes of the object as stored that were read so far.
     pub(super) fn stored_bytes_read(&self) -> u64 {
         match self {
@@ -91,15 +109,28 @@ impl Chunks {
 }
 
 /// Reads an object to its end, or until nobody takes its chunks any more.
-fn pipe(object: &Object, chunk_bytes: usize, take: &dyn Fn(Piped) -> bool) -> Result<(), SourceError> {
+fn pipe(
+    object: &Object,
+    (chunk_bytes, hashing): (usize, Hashing),
+    take: &dyn Fn(Piped) -> bool,
+) -> (Option<SourceError>, Option<Seal>) {
     // Nobody waits for a pipe here but this thread.
-    let mut reader = Reader::open(object, &Cancel::default())?;
+    let mut reader = match Reader::open_with(object, hashing, &Cancel::default()) {
+        Ok(reader) => reader,
+        Err(error) => return (Some(error), None),
+    };
     loop {
         let mut bytes = vec![0; chunk_bytes];
-        let length = reader.read(&mut bytes)?;
+        let length = match reader.read(&mut bytes) {
+            Ok(length) => length,
+            Err(error) => return (Some(error), reader.seal()),
+        };
         bytes.truncate(length);
-        if length == 0 || !take(Piped { bytes, stored_bytes_read: reader.stored_bytes_read() }) {
-            return Ok(());
+        if length == 0 {
+            return (None, reader.seal());
+        }
+        if !take(Piped::Chunk { bytes, stored_bytes_read: reader.stored_bytes_read() }) {
+            return (None, None);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::event::vocabulary::LogSource;
 use crate::format::inventory::InventoryKind;
 use crate::format::{self, Recognised};
 use crate::frame::{Frame, Framed, Framer, MAX_RECORD_BYTES};
+use crate::redact;
 use crate::source::{Object, Reader};
 
 /// Decompressed bytes read at once: most records are smaller.
@@ -63,7 +64,7 @@ fn recognised(mut frame: Frame<'_>) -> Peek {
     let format = match frame.parse().map(format::recognise) {
         Some(Recognised::Log(format)) => format,
         Some(Recognised::Inventory(kind)) => return Peek::Inventory(kind),
-        Some(Recognised::NotOurs(kind)) => return Peek::NotOurs(kind.to_owned()),
+        Some(Recognised::NotOurs(kind)) => return Peek::NotOurs(redact::text(kind).into_owned()),
         None => return Peek::Rejected("malformed JSON".to_owned()),
     };
     format.expand(text, frame.tape);

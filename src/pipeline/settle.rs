@@ -6,6 +6,7 @@ use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+use super::digests::Digests;
 use super::ingest::Ingested;
 use super::quarantine::{Quarantine, Quarantined};
 use super::{Cancel, Loaded};
@@ -36,7 +37,7 @@ pub(super) fn settle(
     quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
 ) -> Result<(Loaded, Inventory), RunError> {
-    let Ingested { store, mut inventory, evidence, mut coverage, by_members, .. } = ingested;
+    let Ingested { store, mut inventory, evidence, mut coverage, by_members, digests, .. } = ingested;
     let stored = |error: StoreError| RunError::internal("cannot keep the events", error);
     let broken = |error: ArrowError| RunError::internal("events do not fit their schema; please report this", error);
     let mut partitions = store.finish().map_err(stored)?;
@@ -66,7 +67,9 @@ pub(super) fn settle(
     let stated = inventory.clone();
     let classifier = Classifier::build(inventory, &evidence);
     let streams = classify(partitions, &classifier, &mut coverage, (threads, cancel))?;
-    Ok((Loaded { streams, classifier, coverage, by_members, rejected: quarantine.shown().to_vec() }, stated))
+    let digests = Digests { objects: digests, lake: None };
+    let rejected = quarantine.shown().to_vec();
+    Ok((Loaded { streams, classifier, coverage, by_members, digests, rejected }, stated))
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use super::{Input, Location, azure_blob};
 use super::{Object, Reader, SourceError};
 use crate::cancel::Cancel;
+use crate::digest::Hashing;
 
 /// Objects that are opened in their order.
 #[derive(Debug)]
@@ -16,18 +17,20 @@ pub struct Ahead<'o> {
     waiting: std::slice::Iter<'o, Object>,
     #[cfg(feature = "azure")]
     begun: VecDeque<(&'o Object, azure_blob::BlobInput)>,
+    hashing: Hashing,
     cancel: &'o Cancel,
 }
 
 impl<'o> Ahead<'o> {
     /// Objects that together are small: as many as are on their way are in memory whole.
     #[cfg_attr(not(feature = "azure"), expect(unused_variables, reason = "files need nobody who runs ahead"))]
-    pub fn new(objects: &'o [Object], cancel: &'o Cancel) -> Self {
+    pub fn new(objects: &'o [Object], hashing: Hashing, cancel: &'o Cancel) -> Self {
         Self {
             #[cfg(feature = "azure")]
             waiting: objects.iter(),
             #[cfg(feature = "azure")]
             begun: VecDeque::new(),
+            hashing,
             cancel,
         }
     }
@@ -42,7 +45,7 @@ impl<'o> Ahead<'o> {
         if let Location::Blob(_) = object.location {
             return self.open_blob(object);
         }
-        Reader::open(object, self.cancel)
+        Reader::open_with(object, self.hashing, self.cancel)
     }
 
     #[cfg(feature = "azure")]
@@ -57,10 +60,10 @@ impl<'o> Ahead<'o> {
             }
             match self.begun.pop_front() {
                 Some((begun, input)) if begun.name == object.name => {
-                    return Reader::of(object, Ok(Input::Blob(Box::new(input))));
+                    return Reader::of(object, Ok(Input::Blob(Box::new(input))), self.hashing);
                 }
                 Some(_) => {}
-                None => return Reader::open(object, self.cancel),
+                None => return Reader::open_with(object, self.hashing, self.cancel),
             }
         }
     }

@@ -9,11 +9,13 @@ use crate::support::root;
 const ORDER: &[&str] = &[
     "error",
     "cancel",
+    "digest",
     "parallel",
     "time",
     "arm",
     "ip",
     "json",
+    "redact",
     "coverage",
     "event",
     "frame",

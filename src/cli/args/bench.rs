@@ -50,12 +50,8 @@ pub struct ShowArgs {
     #[command(flatten)]
     pub read: ReadArgs,
 
-    /// Write the bytes of the record to standard output, and nothing else
-    #[arg(long, conflicts_with = "format")]
-    pub raw: bool,
-
     /// Format of standard output
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table, conflicts_with = "raw")]
     pub format: ShowFormat,
 }
 

@@ -7,7 +7,7 @@ const ADDRESS: Address<'static> = Address { object: "a.json", offset: 7, length:
 
 #[test]
 fn equal_things_in_different_spelling_share_one_code() {
-    let mut builder = EventBuilder::new();
+    let mut builder = EventBuilder::default();
     for id in ["8E3AF657A8FF443CA75C2FE8C4BCB635", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", ""] {
         let mut row = Row::new(LogSource::Activity, Form::Archive);
         row.time = Some(UtcMicros(1));
@@ -27,7 +27,7 @@ fn equal_things_in_different_spelling_share_one_code() {
 
 #[test]
 fn a_batch_has_the_decoded_schema_and_the_address_of_each_row() {
-    let mut builder = EventBuilder::new();
+    let mut builder = EventBuilder::default();
     let row = Row::new(LogSource::Storage, Form::Archive);
     builder.append(&row, &Address { in_block: Some((2, 3)), ..ADDRESS }, |_| {});
     builder.append(&row, &ADDRESS, |_| {});

@@ -4,6 +4,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::{Decompress, Limits};
+use crate::digest::Hashing;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -22,7 +23,7 @@ fn text() -> Vec<u8> {
 
 /// Everything that a stream gives, and the error that it ends with.
 fn read(stored: &[u8], limits: Limits) -> (Vec<u8>, Option<String>) {
-    let mut stream = match Decompress::with_limits(stored, limits) {
+    let mut stream = match Decompress::with_limits(stored, limits, Hashing::Off) {
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), Some(error.to_string())),
     };

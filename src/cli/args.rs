@@ -277,7 +277,9 @@ pub struct ReadArgs {
     #[arg(long, value_name = "FILE")]
     pub custody: Option<PathBuf>,
 
-    /// Leave passwords, keys and tokens in events as they are; of `show`, write the records' bytes and nothing else
+    /// Leave passwords, keys and tokens as they are, which are taken out of events and records otherwise
+    ///
+    /// `airside show --raw` writes the bytes of the records, and nothing else.
     #[arg(long)]
     pub raw: bool,
 

@@ -46,13 +46,14 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     let found = find::find(&bench, &wanted)?;
     let shown = records(found, &objects, &cancel)?;
     let log = bench.custody.as_ref().map(Custody::log);
-    if args.read.raw {
-        to_recorded_stdout(log, |out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
-    } else {
-        to_recorded_stdout(log, |out| match args.format {
-            ShowFormat::Table => print::table(&shown, out, style),
-            ShowFormat::Json => print::json(&shown, out),
-        })?;
+    match args.format {
+        None if args.read.raw => {
+            to_recorded_stdout(log, |out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
+        }
+        None | Some(ShowFormat::Table) => {
+            to_recorded_stdout(log, |out| print::table(&shown, read.redaction, out, style))?;
+        }
+        Some(ShowFormat::Json) => to_recorded_stdout(log, |out| print::json(&shown, read.redaction, out))?,
     }
     let code = readability(&bench.coverage);
     bench.finish(now)?;

@@ -140,11 +140,47 @@ impl Walk {
             return inner.has_found.then_some(inner.out);
         }
         let found = secret_names(content);
-        if found.is_empty() {
+        if found.is_empty() || is_harmless_start(start) {
             return masked(content);
         }
         Some(format!("(redacted, {}: {})", characters(content), found.join(", ")))
     }
+}
+
+/// Whether JSON that was cut off holds no secret, as far as it goes.
+fn is_harmless_start(start: &str) -> bool {
+    let (mut closing, mut in_string, mut is_escaped) = (Vec::new(), false, false);
+    for byte in start.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' if !in_string => closing.push('}'),
+            b'[' if !in_string => closing.push(']'),
+            b'}' | b']' if !in_string => {
+                closing.pop();
+            }
+            _ => {}
+        }
+    }
+    let mut open = start.strip_suffix('\\').filter(|_| is_escaped).unwrap_or(start).to_owned();
+    if in_string {
+        open.push('"');
+    }
+    let open = open.trim_end().trim_end_matches(',');
+    let closing: String = closing.iter().rev().collect();
+    // It may end in a member's name, or behind the colon.
+    ["", ":null", "null"].iter().any(|missing| {
+        let closed = format!("{open}{missing}{closing}");
+        let mut tape = Tape::new();
+        let is_json = tape.parse(closed.as_bytes()).is_ok_and(|length| length == closed.len());
+        let mut walk = Walk { out: String::with_capacity(closed.len()), has_found: false };
+        is_json
+            && tape.root(&closed).is_some_and(|root| {
+                walk.value(root, Within::Other, 0);
+                !walk.has_found
+            })
+    })
 }
 
 fn masked(content: &str) -> Option<String> {

@@ -89,6 +89,29 @@ fn a_container_gives_what_the_same_files_give() {
 }
 
 #[test]
+fn a_manifest_has_the_etag_of_a_blob_and_nothing_of_its_signature() {
+    let container = azurite().container();
+    let packed = gzip(&lines(0..3));
+    container.put("logs/a.json.gz", &packed);
+    let (folder, url) = (tempfile::tempdir().unwrap(), container.url("logs/"));
+    let custody = folder.path().join("custody.json");
+
+    let output = airside(&["identities", &url, "--custody", path(&custody)]);
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = std::fs::read_to_string(&custody).unwrap();
+    assert!(!text.contains("sig=") && !text.contains("sv="), "{text}");
+    let manifest: Value = serde_json::from_str(&text).unwrap();
+    let object = &manifest["objects"][0];
+    assert_eq!(object["name"], container.object("logs/a.json.gz"));
+    assert!(object["etag"].as_str().unwrap().starts_with("\"0x"), "{object}");
+    assert_eq!(object["sha256"], crate::custody::sha256sum_of(&packed));
+    assert_eq!(code(&airside(&["verify-custody", path(&custody), &url])), 0);
+    container.put("logs/a.json.gz", gzip(&lines(0..4)));
+    assert_eq!(code(&airside(&["verify-custody", path(&custody), &url])), 1);
+}
+
+#[test]
 fn names_with_spaces_equals_and_percent_signs_are_read_and_shown_as_they_are() {
     let container = azurite().container();
     let names = ["a b/c=1/100% d.json", "a b/c%20d.json", "a b/ü+?#&.json", "a b/.hidden/x..json"];

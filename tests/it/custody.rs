@@ -28,7 +28,7 @@ fn sha256sum(file: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().trim_start_matches('\\').split(' ').next().unwrap().to_owned()
 }
 
-fn sha256sum_of(bytes: &[u8]) -> String {
+pub(crate) fn sha256sum_of(bytes: &[u8]) -> String {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     sha256sum(file.path())

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Shown;
 use super::find::At;
 use crate::pipeline::record::Encoding;
-use crate::redact;
+use crate::redact::{self, Redaction};
 use crate::report::escape::{Escaped, escaped, json_safe};
 use crate::report::layout::{Paint, counted, field, number, painted};
 use crate::report::pretty::pretty;
@@ -22,7 +22,12 @@ const PLACE: [&str; 7] = ["event_uid", "object", "offset", "length", "block_reco
 const HIDDEN: &str = "(not shown: a secret is in it; --raw writes it as it is)";
 
 /// For people: where the record lies, its bytes, the same laid out, and the columns it became.
-pub(super) fn table(shown: &[Shown], out: &mut dyn Write, style: Style) -> Result<(), ReportError> {
+pub(super) fn table(
+    shown: &[Shown],
+    redaction: Redaction,
+    out: &mut dyn Write,
+    style: Style,
+) -> Result<(), ReportError> {
     for (at, event) in shown.iter().enumerate() {
         if at > 0 {
             writeln!(out).map_err(ReportError::write)?;
@@ -30,7 +35,7 @@ pub(super) fn table(shown: &[Shown], out: &mut dyn Write, style: Style) -> Resul
         place(event, out, style).map_err(ReportError::write)?;
         let heading = |out: &mut dyn Write, text: &str| writeln!(out, "\n{}", painted(style, Paint::Strong, text));
         heading(out, "raw").map_err(ReportError::write)?;
-        let (raw, record) = redacted(event);
+        let (raw, record) = redacted(event, redaction);
         for line in raw.as_deref().unwrap_or(HIDDEN).lines() {
             writeln!(out, "{}", Escaped(line)).map_err(ReportError::write)?;
         }
@@ -45,7 +50,10 @@ pub(super) fn table(shown: &[Shown], out: &mut dyn Write, style: Style) -> Resul
 
 /// The bytes of a record as text, and the record as JSON without its secrets; where it has such, the
 /// bytes are not for showing.
-fn redacted(event: &Shown) -> (Option<Cow<'_, str>>, Cow<'_, str>) {
+fn redacted(event: &Shown, redaction: Redaction) -> (Option<Cow<'_, str>>, Cow<'_, str>) {
+    if redaction == Redaction::Off {
+        return (Some(Cow::Borrowed(&event.record.text)), Cow::Borrowed(&event.record.json));
+    }
     let record = redact::json(&event.record.json);
     let raw = match &record {
         Cow::Borrowed(_) => Some(redact::text(&event.record.text)),
@@ -108,12 +116,12 @@ struct JsonPlace<'a> {
 
 /// For programs: `{"schema_version":…,"events":[…]}`, each with `event_uid`, `places` (the first is
 /// the record's), `encoding`, `raw` (the bytes as text; null where a secret is in them), `record` (the same as JSON) and `event`.
-pub(super) fn json(shown: &[Shown], out: &mut dyn Write) -> Result<(), ReportError> {
+pub(super) fn json(shown: &[Shown], redaction: Redaction, out: &mut dyn Write) -> Result<(), ReportError> {
     write!(out, "{{\"schema_version\":{SCHEMA_VERSION},\"events\":[").map_err(ReportError::write)?;
     for (at, event) in shown.iter().enumerate() {
         let places: Vec<JsonPlace<'_>> = event.found.places().map(json_place).collect();
         let schema = event.found.row.schema();
-        let (raw, record) = redacted(event);
+        let (raw, record) = redacted(event, redaction);
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         write!(
             out,

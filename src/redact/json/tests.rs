@@ -39,10 +39,21 @@ fn json_inside_strings_is_walked_too_and_stays_json() {
 #[test]
 fn json_that_was_cut_off_is_taken_out_whole_and_names_what_it_had() {
     let cut = r#"{"requestParams":"{\"client_secret\":\"TOPSECRET\", ... trunc"}"#;
-    assert_eq!(redacted(cut), r#"{"requestParams":"(redacted, 41 characters: client_secret)"}"#);
+    assert_eq!(redacted(cut), r#"{"requestParams":"(redacted, 39 characters: client_secret)"}"#);
 
     let as_string = r#""{\"client_secret\":\"TOPSECRET\", ...""#;
-    assert_eq!(redacted(as_string), r#""(redacted, 35 characters: client_secret)""#);
+    assert_eq!(redacted(as_string), r#""(redacted, 33 characters: client_secret)""#);
+
+    for harmless in [
+        r#"{\"permissions\":{\"keys\":[\"get\"],\"secrets\":[\"get\",\"li"#,
+        r#"{\"tags\":{\"key\":true},\"secret\":"#,
+        r#"{\"tags\":{\"key\":true},\"secret"#,
+    ] {
+        let given = format!(r#"{{"body":"{harmless}"}}"#);
+        assert_eq!(redacted(&given), given);
+    }
+    let cut_in_value = r#"{"body":"{\"a\":[{\"secret\":\"TOPSE"}"#;
+    assert_eq!(redacted(cut_in_value), r#"{"body":"(redacted, 22 characters: secret)"}"#);
 
     let harmless = r#"{"requestParams":"{\"cluster\":\"c\", ... trunc","key":"k"}"#;
     assert_eq!(

@@ -46,7 +46,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0        ran, whatever was found
-  1        findings at or above --fail-on
+  1        findings at or above --fail-on; of verify-custody: something differs
   2        a rule is wrong
   3        usage or configuration, or a named path that does not exist; nothing was done
   4        ran, but an object could not be read; findings are still written

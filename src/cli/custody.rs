@@ -1,7 +1,7 @@
 //! `--custody`: what a run read and what it wrote, with hashes, for whoever has to prove it later.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -145,9 +145,9 @@ impl Custody {
     /// # Errors
     ///
     /// As [`OutputFile::create`].
-    pub fn open(path: &PathBuf, overwrite: Overwrite) -> Result<Self, RunError> {
+    pub fn open(path: &Path, overwrite: Overwrite) -> Result<Self, RunError> {
         let file = OutputFile::create(path, overwrite)?;
-        Ok(Self { path: path.clone(), file, log: Log::default(), opened: Instant::now() })
+        Ok(Self { path: path.to_owned(), file, log: Log::default(), opened: Instant::now() })
     }
 
     /// Where outputs are to be told of.

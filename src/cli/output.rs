@@ -327,7 +327,9 @@ impl Outputs {
         let custody = read.custody.as_ref().map(|path| Custody::open(path, overwrite)).transpose()?;
         let open = |path: &PathBuf| {
             let mut file = OutputFile::create(path, overwrite)?;
-            custody.iter().for_each(|custody| file.record_in(custody.log()));
+            if let Some(custody) = &custody {
+                file.record_in(custody.log());
+            }
             Ok::<_, RunError>(file)
         };
         let reports = reports.iter().map(|report| Ok((report.format, open(&report.path)?)));

@@ -47,7 +47,7 @@ pub fn json(json: &str) -> Cow<'_, str> {
     let mut walk = Walk { out: String::with_capacity(json.len()), has_found: false };
     match tape.root(json).filter(|_| is_whole) {
         Some(root) => walk.value(root, Within::Other, 0),
-        None => match walk.string(json, 0) {
+        None => match string(json, 0) {
             Some(redacted) => return Cow::Owned(redacted),
             None => return Cow::Borrowed(json),
         },
@@ -95,7 +95,7 @@ impl Walk {
             }
             Kind::String => {
                 let text = value.as_str().unwrap_or("");
-                let redacted = self.string(text, opened);
+                let redacted = string(text, opened);
                 self.has_found |= redacted.is_some();
                 write_json_string(redacted.as_deref().unwrap_or(text), &mut self.out);
             }
@@ -122,29 +122,29 @@ impl Walk {
         }
         self.out.push('}');
     }
+}
 
-    /// A string without its secrets; `None` where it has none. It may hold JSON, also such that was
-    /// cut off, or a URL.
-    fn string(&mut self, content: &str, opened: usize) -> Option<String> {
-        if !content.trim_start().starts_with(['{', '[', '"']) {
-            return masked(content);
-        }
-        let mut tape = Tape::new();
-        let is_whole = tape.parse(content.trim_start().as_bytes());
-        let start = content.trim_start();
-        let is_whole = is_whole.is_ok_and(|length| start.get(length..).is_some_and(is_blank));
-        if is_whole && opened < MAX_OPENED {
-            let root = tape.root(start)?;
-            let mut inner = Walk { out: String::with_capacity(content.len()), has_found: false };
-            inner.value(root, Within::Other, opened + 1);
-            return inner.has_found.then_some(inner.out);
-        }
-        let found = secret_names(content);
-        if found.is_empty() || is_harmless_start(start) {
-            return masked(content);
-        }
-        Some(format!("(redacted, {}: {})", characters(content), found.join(", ")))
+/// A string without its secrets; `None` where it has none. It may hold JSON, also such that was
+/// cut off, or a URL.
+fn string(content: &str, opened: usize) -> Option<String> {
+    if !content.trim_start().starts_with(['{', '[', '"']) {
+        return masked(content);
     }
+    let mut tape = Tape::new();
+    let is_whole = tape.parse(content.trim_start().as_bytes());
+    let start = content.trim_start();
+    let is_whole = is_whole.is_ok_and(|length| start.get(length..).is_some_and(is_blank));
+    if is_whole && opened < MAX_OPENED {
+        let root = tape.root(start)?;
+        let mut inner = Walk { out: String::with_capacity(content.len()), has_found: false };
+        inner.value(root, Within::Other, opened + 1);
+        return inner.has_found.then_some(inner.out);
+    }
+    let found = secret_names(content);
+    if found.is_empty() || is_harmless_start(start) {
+        return masked(content);
+    }
+    Some(format!("(redacted, {}: {})", characters(content), found.join(", ")))
 }
 
 /// Whether JSON that was cut off holds no secret, as far as it goes.

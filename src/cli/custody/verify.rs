@@ -250,7 +250,7 @@ fn outputs_and_files<'m>(
         let moved = path.file_name().map(|name| beside.join(name));
         std::iter::once(path.to_owned()).chain(moved).find(|path| path.is_file())
     };
-    for output in manifest.outputs.iter() {
+    for output in &manifest.outputs {
         match find(output).filter(|_| output.name != STDOUT) {
             Some(path) => {
                 own.extend(path.canonicalize());
@@ -347,10 +347,9 @@ fn table(verdict: &Verdict, out: &mut dyn Write) -> std::io::Result<()> {
         writeln!(out, "{:<10}  {}", "not checked", Escaped(name))?;
     }
     let Counts { objects, files, outputs } = &verdict.as_recorded;
-    let mut said = format!("{} and {} as recorded", counted(*objects, "object"), counted(*outputs, "output"));
-    if *files > 0 {
-        said.push_str(&format!(", and {}", counted(*files, "other file")));
-    }
+    let (objects, outputs) = (counted(*objects, "object"), counted(*outputs, "output"));
+    let others = if *files > 0 { format!(", and {}", counted(*files, "other file")) } else { String::new() };
+    let said = format!("{objects} and {outputs} as recorded{others}");
     let different = u64::try_from(verdict.differences.len()).unwrap_or(u64::MAX);
     match different {
         0 => writeln!(out, "{said}"),

@@ -1,6 +1,5 @@
 //! The text columns under way: each distinct text of a batch is folded once.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
@@ -113,13 +112,17 @@ impl Texts {
     /// Takes the secrets out. All texts are looked at at once, and one by one only where there may
     /// be something.
     fn redact(&mut self, holds: Holds) {
-        let (may_hold, redact): (fn(&str) -> bool, for<'t> fn(&'t str) -> Cow<'t, str>) = match holds {
-            Holds::Json => (redact::json_may_hold, redact::json),
-            Holds::Text => (redact::text_may_hold, redact::text),
+        let may_hold = match holds {
+            Holds::Json => redact::json_may_hold(&self.text),
+            Holds::Text => redact::text_may_hold(&self.text),
         };
-        if !may_hold(&self.text) {
+        if !may_hold {
             return;
         }
+        let redact = |text| match holds {
+            Holds::Json => redact::json(text),
+            Holds::Text => redact::text(text),
+        };
         let mut redacted = Self::new();
         for at in 0..self.len() {
             redacted.text.push_str(&redact(self.get(at).unwrap_or_default()));

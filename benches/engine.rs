@@ -79,7 +79,7 @@ fn each_record(bytes: &[u8], mut record: impl FnMut(&str, &mut Tape)) -> u64 {
 
 /// Frames, recognises, decodes and builds batches, as a reading thread does.
 fn decode(bytes: &[u8]) -> Vec<RecordBatch> {
-    let mut builder = EventBuilder::new();
+    let mut builder = EventBuilder::default();
     let mut scratch = Scratch::default();
     let mut batches = Vec::new();
     each_record(bytes, |text, tape| {

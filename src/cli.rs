@@ -4,12 +4,14 @@ use std::error::Error as _;
 
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
+use crate::redact;
 use crate::report::escape::Escaped;
 use crate::time::UtcMicros;
 
 pub mod args;
 mod bench;
 pub mod config;
+pub mod custody;
 pub mod dry_run;
 mod engine;
 pub mod events;
@@ -35,6 +37,9 @@ pub mod sql;
 use args::{Cli, Command, ConfigCommand};
 use engine::{Request, Scan};
 use output::Terminal;
+
+/// The environment variable that stands for the clock.
+const SOURCE_DATE: &str = "SOURCE_DATE_EPOCH";
 
 /// Exit codes, the one that wins over all others first.
 const PRECEDENCE: [ExitCode; 8] = [
@@ -69,11 +74,25 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Ingest(args) => ingest::run(args, terminal, now),
         #[cfg(feature = "lake")]
         Command::Lake(command) => lake::run(command, now),
+        Command::VerifyCustody(args) => custody::verify::run(args),
         Command::Config(ConfigCommand::Show(args)) => config::show(args),
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man(args) => shell::man(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
     }
+}
+
+/// The time that `SOURCE_DATE_EPOCH` names, in seconds since 1970, which then stands for the clock's, so
+/// that two runs write the same bytes: <https://reproducible-builds.org/specs/source-date-epoch/>.
+///
+/// # Errors
+///
+/// [`RunError::Usage`] where it is set and is no such number.
+pub fn source_date() -> Result<Option<UtcMicros>, RunError> {
+    let Some(value) = std::env::var_os(SOURCE_DATE) else { return Ok(None) };
+    let seconds = value.to_str().and_then(|text| text.parse::<u32>().ok());
+    let wrong = || RunError::usage(format!("{SOURCE_DATE} is no number of seconds since 1970"));
+    Ok(Some(UtcMicros(i64::from(seconds.ok_or_else(wrong)?) * 1_000_000)))
 }
 
 /// The exit code where several hold; [`ExitCode::Ran`] where none does.
@@ -91,11 +110,12 @@ pub fn error_lines(error: &RunError) -> Vec<String> {
         message.push_str(&error.to_string());
         cause = error.source();
     }
+    let message = redact::text(&message).into_owned();
     let mut lines = message.lines();
     let mut shown = vec![format!("error: {}", Escaped(lines.next().unwrap_or_default()))];
     shown.extend(lines.map(|line| format!("  {}", Escaped(line))));
     if let RunError::Usage { hint: Some(hint), .. } = error {
-        shown.push(format!("hint: {}", Escaped(hint)));
+        shown.push(format!("hint: {}", Escaped(&redact::text(hint))));
     }
     shown
 }

@@ -5,8 +5,8 @@
 //!
 //! In the order of the data, which is the order in which modules may import each other:
 //!
-//! * [`error`], [`limits`], [`cancel`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`coverage`]: what
-//!   everything rests on
+//! * [`error`], [`limits`], [`cancel`], [`digest`], [`parallel`], [`time`], [`arm`], [`ip`], [`json`], [`redact`],
+//!   [`coverage`]: what everything rests on
 //! * [`event`]: the normalised event, its vocabularies, builders and uid
 //! * [`frame`]: cuts bytes into records and knows no field name
 //! * [`format`](mod@format): turns a record into the columns of an event
@@ -27,6 +27,7 @@ pub mod arm;
 pub mod cancel;
 pub mod cli;
 pub mod coverage;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod finding;
@@ -41,6 +42,7 @@ pub mod limits;
 pub mod matrix;
 pub mod parallel;
 pub mod pipeline;
+pub mod redact;
 pub mod report;
 pub mod rule;
 #[cfg(feature = "sigma")]

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use airside::cli::args::Cli;
-use airside::error::ExitCode as Code;
+use airside::error::{ExitCode as Code, RunError};
+use airside::redact;
 use airside::report::escape::Escaped;
 use airside::time::UtcMicros;
 use clap::Parser;
 
 fn main() -> ExitCode {
     let code = match Cli::try_parse() {
-        Ok(cli) => airside::cli::run(&cli, now()).unwrap_or_else(|error| {
+        Ok(cli) => now().and_then(|now| airside::cli::run(&cli, now)).unwrap_or_else(|error| {
             for line in airside::cli::error_lines(&error) {
                 to_stderr(&line);
             }
@@ -25,9 +26,12 @@ fn main() -> ExitCode {
 
 /// The one place where the clock is read.
 #[expect(clippy::disallowed_methods, reason = "everything else is told the time")]
-fn now() -> UtcMicros {
+fn now() -> Result<UtcMicros, RunError> {
+    if let Some(time) = airside::cli::source_date()? {
+        return Ok(time);
+    }
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UtcMicros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
+    Ok(UtcMicros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Prints help and version, or what is wrong with the command line.
@@ -37,7 +41,7 @@ fn print_answer(answer: &clap::Error) -> Code {
         return answer.print().map_or(Code::Ran, |()| Code::Ran);
     }
     for line in answer.to_string().lines() {
-        to_stderr(&Escaped(line).to_string());
+        to_stderr(&Escaped(&redact::text(line)).to_string());
     }
     Code::Usage
 }

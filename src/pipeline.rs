@@ -8,6 +8,7 @@ mod analyse;
 mod append;
 mod baseline;
 mod chunks;
+mod digests;
 mod gaps;
 mod identities;
 mod ingest;
@@ -27,11 +28,13 @@ mod work;
 mod worker;
 
 use crate::coverage::Coverage;
+use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::event::schema::ReadColumns;
 use crate::identity::Classifier;
 use crate::lake::Streams;
 use crate::limits::Limits;
+use crate::redact::Redaction;
 use crate::source::Listing;
 use crate::time::UtcMicros;
 
@@ -47,6 +50,7 @@ use settle::Purpose;
 pub use absence::judge;
 pub use analyse::{Analysis, Opened, Questions, analyse, open};
 pub use baseline::Baseline;
+pub use digests::{Digests, ObjectDigest};
 pub use quarantine::{Quarantine, Quarantined};
 
 /// What to read, and how much of the machine to use.
@@ -78,6 +82,10 @@ pub struct ReadOptions {
     /// Whether records of archives may be read by their members alone, without a tape. Results do
     /// not depend on it; it is there to be compared with.
     pub by_members: bool,
+    /// Whether the stored bytes of objects are hashed as they are read.
+    pub hashing: Hashing,
+    /// Whether secrets are taken out of what becomes columns.
+    pub redaction: Redaction,
 }
 
 /// Decompressed bytes read at once unless told otherwise (1 MiB): enough for a thread to be busy
@@ -102,7 +110,16 @@ impl Default for ReadOptions {
             keeps_places: false,
             columns: ReadColumns::ALL,
             by_members: true,
+            hashing: Hashing::Off,
+            redaction: Redaction::On,
         }
+    }
+}
+
+impl ReadOptions {
+    /// How objects are opened for this.
+    pub(crate) fn open_options(&self) -> OpenOptions {
+        OpenOptions { limits: self.limits, hashing: self.hashing }
     }
 }
 
@@ -137,6 +154,8 @@ pub struct Loaded {
     pub coverage: Coverage,
     /// How far the fast path reached.
     pub reached: Reached,
+    /// What was read of each object, where asked for.
+    pub digests: Digests,
     /// The first rejected records, by object and offset.
     pub rejected: Vec<Quarantined>,
 }
@@ -172,12 +191,16 @@ pub fn read(
     cancel: &Cancel,
 ) -> Result<Loaded, RunError> {
     let mut ingested = ingest::ingest(options, &listing.objects, quarantine, watch, cancel)?;
+    let failed = listing.failed.clone();
     for (object, reason) in listing.failed {
         ingested.coverage.objects.failed += 1;
         ingested.coverage.failed.push(crate::coverage::FailedObject { object, reason });
     }
     ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
     watch.stage("classify");
-    let (loaded, _stated) = settle::settle(ingested, (options.threads, Purpose::Queries), quarantine, cancel)?;
+    let (mut loaded, _stated) = settle::settle(ingested, (options.threads, Purpose::Queries), quarantine, cancel)?;
+    if options.hashing == Hashing::On {
+        loaded.digests = std::mem::take(&mut loaded.digests).finish(&failed);
+    }
     Ok(loaded)
 }

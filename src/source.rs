@@ -17,6 +17,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use crate::cancel::Cancel;
+use crate::digest::{Digest, Hasher, Hashing};
 use crate::limits::Limits;
 use crate::time::UtcMicros;
 pub use ahead::Ahead;
@@ -204,6 +205,34 @@ pub fn without_query(argument: &str) -> &str {
     argument.split('?').next().unwrap_or_default()
 }
 
+/// Hashes the stored bytes of an object, the first `length` of them or all, and says how far it is.
+///
+/// # Errors
+///
+/// [`SourceError::Unreadable`].
+pub fn digest(
+    object: &Object,
+    length: Option<u64>,
+    passed: &mut dyn FnMut(u64),
+    cancel: &Cancel,
+) -> Result<Digest, SourceError> {
+    let failed = |error| unreadable(&object.name, error);
+    let mut input = Input::open(object, cancel).map_err(failed)?.take(length.unwrap_or(u64::MAX));
+    let (mut hasher, mut chunk) = (Hasher::default(), vec![0; SKIPPED_BYTES]);
+    loop {
+        cancel.check().map_err(|_interrupted| failed(io::Error::other("interrupted")))?;
+        match input.read(&mut chunk) {
+            Ok(0) => return Ok(hasher.digest()),
+            Ok(length) => {
+                hasher.update(chunk.get(..length).unwrap_or_default());
+                passed(length as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
 /// Reads stored bytes of an object, `length` of them or those up to its end.
 ///
 /// # Errors
@@ -219,6 +248,34 @@ pub fn read_range(object: &Object, offset: u64, length: u64, cancel: &Cancel) ->
         }),
     };
     read.map_err(|error| unreadable(&object.name, error))
+}
+
+/// What the stored bytes of an object were, as they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// From where reading began.
+    pub digest: Digest,
+    /// Whether they were read to their end.
+    pub is_whole: bool,
+    /// The ETag under which they were had; `None` for what is no blob.
+    pub etag: Option<String>,
+    /// The version of the blob, where its account keeps versions.
+    pub version: Option<String>,
+}
+
+/// How objects are opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// What their content may ask for.
+    pub limits: Limits,
+    /// Whether their stored bytes are hashed as they are read.
+    pub hashing: Hashing,
+}
+
+impl From<&Limits> for OpenOptions {
+    fn from(limits: &Limits) -> Self {
+        Self { limits: *limits, ..Self::default() }
+    }
 }
 
 /// The decompressed bytes of one object.
@@ -239,8 +296,8 @@ impl Reader {
     /// # Errors
     ///
     /// [`SourceError::Unreadable`].
-    pub fn open(object: &Object, limits: &Limits, cancel: &Cancel) -> Result<Self, SourceError> {
-        Self::of(object, limits, Input::open(object, cancel))
+    pub fn open(object: &Object, options: OpenOptions, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, options, Input::open(object, cancel))
     }
 
     /// Opens an object again of which bytes were read before.
@@ -248,16 +305,15 @@ impl Reader {
     /// # Errors
     ///
     /// [`SourceError::Unreadable`], also where another blob has taken its place.
-    pub fn open_again(object: &Object, limits: &Limits, cancel: &Cancel) -> Result<Self, SourceError> {
-        Self::of(object, limits, Input::open_at(&object.location, object.start, cancel))
+    pub fn open_again(object: &Object, options: OpenOptions, cancel: &Cancel) -> Result<Self, SourceError> {
+        Self::of(object, options, Input::open_at(&object.location, object.start, cancel))
     }
 
-    fn of(object: &Object, limits: &Limits, input: io::Result<Input>) -> Result<Self, SourceError> {
-        let bounds = Bounds::of(limits);
+    fn of(object: &Object, options: OpenOptions, input: io::Result<Input>) -> Result<Self, SourceError> {
+        let how = (Bounds::of(&options.limits), options.hashing);
         // What begins in its middle is not looked at for compression.
         let is_whole = object.start == 0;
-        let begin =
-            |input| if is_whole { Decompress::new(input, bounds) } else { Ok(Decompress::plain(input, bounds)) };
+        let begin = |input| if is_whole { Decompress::new(input, how) } else { Ok(Decompress::plain(input, how)) };
         match input.and_then(begin) {
             Ok(stream) => Ok(Self { object: object.name.clone(), stream, position: object.start }),
             Err(error) => Err(unreadable(&object.name, error)),
@@ -326,6 +382,17 @@ impl Reader {
         Ok(Some(bytes))
     }
 
+    /// What was read of the stored bytes, once reading is over, be it for a damaged place: what is
+    /// behind that is read, too. `None` where they are not hashed.
+    pub fn seal(&mut self) -> Option<Seal> {
+        let (digest, is_whole) = self.stream.seal()?;
+        #[cfg(feature = "azure")]
+        let (etag, version) = self.stream.input().version().unzip();
+        #[cfg(not(feature = "azure"))]
+        let (etag, version) = (None, None::<Option<String>>);
+        Some(Seal { digest, is_whole, etag, version: version.flatten() })
+    }
+
     /// Bytes of the object as stored that were read so far: what progress is measured in.
     pub fn stored_bytes_read(&self) -> u64 {
         self.stream.stored_bytes_read()
@@ -379,6 +446,17 @@ impl Input {
             }
             #[cfg(feature = "azure")]
             Location::Blob(blob) => Ok(Self::Blob(Box::new(azure_blob::BlobInput::begin_at(blob, offset, cancel)))),
+        }
+    }
+}
+
+#[cfg(feature = "azure")]
+impl Input {
+    /// The ETag under which a blob's bytes are had, and its version.
+    fn version(&self) -> Option<(String, Option<String>)> {
+        match self {
+            Self::Stdin(_) | Self::File(_) => None,
+            Self::Blob(blob) => Some(blob.version()),
         }
     }
 }

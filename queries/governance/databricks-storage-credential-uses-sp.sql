@@ -56,9 +56,12 @@ WITH settings AS (
     regexp_like(coalesce(request_body, ''), '"azure_service_principal"\s*:\s*(\{\s*"|"[^"]*[^"{}\s])', 'i')
       AND NOT regexp_like(coalesce(request_body, ''), '"azure_service_principal"\s*:\s*"null"', 'i')
       AS names_service_principal,
-    -- Values of secrets are masked, their names are not. In a text inside the text the masks remain.
-    regexp_like(coalesce(request_body, ''), 'client[._]secret[^"]*"\s*:\s*"[^"]|\*\*\*client[._]secret\*\*\*', 'i')
-      AS carries_secret
+    -- Values of secrets are redacted, their names are not: also in JSON inside a string, and in one that was cut off.
+    regexp_like(
+      coalesce(request_body, ''),
+      'client[._]secret[^"\\]*\\*"\s*:\s*\\*"[^"\\]|\(redacted, [^)]*client[._]secret',
+      'i'
+    ) AS carries_secret
   FROM events
   WHERE source = 'databricks'
     AND phase = 'terminal'

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::limits::Limits;
+use crate::redact::Redaction;
 use crate::report::OutputFormat;
 use crate::report::escape::Escaped;
 use crate::rule::{Profile, Severity};
 use crate::time::{UtcMicros, parse_bound};
 
 pub mod bench;
+pub mod custody;
 pub mod events;
 pub mod generate;
 #[cfg(feature = "lake")]
@@ -45,7 +48,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0        ran, whatever was found
-  1        findings at or above --fail-on
+  1        findings at or above --fail-on; of verify-custody: something differs
   2        a rule is wrong
   3        usage or configuration, or a named path that does not exist; nothing was done
   4        ran, but an object could not be read; findings are still written
@@ -91,6 +94,9 @@ pub enum Command {
     /// List, show, check, test and explain rules, write new ones and their catalogue
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Compare objects and outputs with what --custody recorded of them
+    #[command(after_long_help = VERIFY_EXAMPLES)]
+    VerifyCustody(custody::VerifyArgs),
     /// Show the configuration in effect
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -163,6 +169,14 @@ Examples:
       For a spreadsheet
   airside sql exports/ -c \"SELECT * FROM adac\" --output parquet=adac.parquet
       For other programs";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  airside scan exports/ --output json=findings.json --custody custody.json
+  airside verify-custody custody.json exports/
+      A year later: whether the logs and the findings are what they were
+  airside verify-custody custody.json /mnt/evidence/exports
+      The same, of a copy somewhere else";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -259,6 +273,18 @@ pub struct ReadArgs {
     #[arg(long, value_name = "FILE")]
     pub coverage: Option<PathBuf>,
 
+    /// Write what was read and written to this file, as JSON: SHA-256 of every object, rule and output
+    ///
+    /// `airside verify-custody` compares objects and outputs with it.
+    #[arg(long, value_name = "FILE")]
+    pub custody: Option<PathBuf>,
+
+    /// Leave passwords, keys and tokens as they are, which are taken out of events and records otherwise
+    ///
+    /// `airside show --raw` writes the bytes of the records, and nothing else.
+    #[arg(long)]
+    pub raw: bool,
+
     /// Progress on standard error. `auto`: a bar, if that is a terminal
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressChoice::Auto)]
     pub progress: ProgressChoice,
@@ -316,7 +342,7 @@ pub struct ScanArgs {
     /// Read nothing: say what would be read, and which rules could say something about it and why others not
     ///
     /// Of each kind of object the first record of one is looked at. `--dry-run=json` is for programs.
-    #[arg(long, value_name = "FORMAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "table")]
+    #[arg(long, value_name = "FORMAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "table", conflicts_with = "custody")]
     pub dry_run: Option<DryRunFormat>,
 
     /// Leave out findings below this severity
@@ -421,6 +447,10 @@ pub struct ReadOptions {
     pub limits: Limits,
     /// When the run began, by which events are told that have not happened yet.
     pub now: Option<UtcMicros>,
+    /// Whether what is read is hashed.
+    pub hashing: Hashing,
+    /// Whether secrets are taken out of events.
+    pub redaction: Redaction,
 }
 
 /// Which rules to run, by id and profile, as asked for.
@@ -465,6 +495,8 @@ impl ReadArgs {
             threads: self.threads,
             limits: self.limits.limits(),
             now: Some(now),
+            hashing: if self.custody.is_some() { Hashing::On } else { Hashing::Off },
+            redaction: if self.raw { Redaction::Off } else { Redaction::On },
         })
     }
 }

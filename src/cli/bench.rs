@@ -16,6 +16,7 @@ use tokio::sync::mpsc::channel;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::args::{ProgressChoice, ReadOptions};
+use super::custody::{Custody, Facts, InputFile};
 use super::engine::{self, Machine};
 use super::output::Outputs;
 use super::progress::Progress;
@@ -24,11 +25,12 @@ use crate::error::RunError;
 use crate::event::schema::ReadColumns;
 use crate::finding::exceptions::{Config, Exceptions};
 use crate::lake::Streams;
-use crate::pipeline::{self, Cancel, Opened};
+use crate::pipeline::{self, Cancel, Digests, Loaded, Opened};
 use crate::report::json;
 use crate::rule::load::Library;
 use crate::source::Listing;
 use crate::sql::tables;
+use crate::time::UtcMicros;
 
 /// Batches of an answer that may wait to be written.
 const WAITING_BATCHES: usize = 4;
@@ -40,6 +42,7 @@ pub(super) struct Desk {
     pub(super) cancel: Arc<Cancel>,
     pub(super) library: Library,
     config: Config,
+    config_file: Option<InputFile>,
     machine: Machine,
     #[cfg_attr(not(feature = "prompt"), expect(dead_code, reason = "only the prompt listens by itself"))]
     signals: Vec<AbortHandle>,
@@ -50,6 +53,9 @@ pub(super) struct Bench {
     pub(super) desk: Desk,
     pub(super) opened: Opened,
     pub(super) coverage: Coverage,
+    /// The manifest to write at the end, where asked for.
+    pub(super) custody: Option<Custody>,
+    digests: Digests,
     /// Events that lie in files are read from there.
     _streams: Streams,
 }
@@ -68,7 +74,7 @@ impl Desk {
         let runtime = engine::runtime(machine.threads)?;
         let cancel = Arc::new(Cancel::default());
         let signals = engine::watch_signals(&runtime, &cancel)?;
-        let config = engine::config(read.config.as_deref())?;
+        let (config, config_file) = engine::config_and_file(read.config.as_deref())?;
         let library = engine::library(&runtime, &[], &config, &cancel)?;
         Ok(Self {
             runtime: runtime.handle().clone(),
@@ -76,6 +82,7 @@ impl Desk {
             cancel,
             library,
             config,
+            config_file,
             machine,
             signals,
         })
@@ -147,8 +154,10 @@ impl Desk {
             self.wait(pipeline::judge(&opened.ctx, &mut loaded.coverage))?;
             file.write_with(|out| json::write_pretty(out, &loaded.coverage))?;
         }
+        let custody = outputs.custody.take();
         outputs.finish()?;
-        Ok(Bench { desk: self, opened, coverage: loaded.coverage, _streams: loaded.streams })
+        let Loaded { coverage, digests, streams, .. } = loaded;
+        Ok(Bench { desk: self, opened, coverage, custody, digests, _streams: streams })
     }
 }
 
@@ -162,6 +171,18 @@ impl Drop for Desk {
 }
 
 impl Bench {
+    /// Writes the manifest of a run that began at `started`, where one is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Custody::finish`].
+    pub(super) fn finish(mut self, started: UtcMicros) -> Result<(), RunError> {
+        let Some(custody) = self.custody.take() else { return Ok(()) };
+        let files: Vec<InputFile> = self.desk.config_file.iter().cloned().collect();
+        let Self { digests, coverage, .. } = &self;
+        custody.finish(started, &Facts { digests, files: &files, rules: &[], coverage })
+    }
+
     /// Runs a query on other threads and hands over its batches as they come; ends early where the
     /// rest is not wanted or the run is interrupted.
     ///

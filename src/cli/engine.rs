@@ -12,10 +12,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::AbortHandle;
 
 use super::args::{ProgressChoice, ReadOptions, RuleSelection};
+use super::custody::{Facts, InputFile, Role};
 use super::inventory;
 use super::output::Outputs;
 use super::progress::Progress;
 use crate::coverage::Coverage;
+use crate::digest::Digest;
 use crate::error::{ExitCode, RunError};
 use crate::event::schema::ReadColumns;
 use crate::finding::Finding;
@@ -25,7 +27,9 @@ use crate::lake::Streams;
 use crate::lake::table::{is_lake_in_container, is_local_lake};
 use crate::limits::Limits;
 use crate::matrix::Matrix;
-use crate::pipeline::{self, Analysis, Baseline, Cancel, Loaded, Quarantine, Quarantined, Questions, Reached, Watch};
+use crate::pipeline::{
+    self, Analysis, Baseline, Cancel, Digests, Loaded, Quarantine, Quarantined, Questions, Reached, Watch,
+};
 use crate::report::activity::Activity;
 use crate::report::escape::Escaped;
 use crate::report::{IdentityRow, absence};
@@ -85,6 +89,17 @@ pub(super) struct Scan {
     pub(super) rules: Vec<Rule>,
     /// The baseline after this run, where one is kept.
     pub(super) baseline: Option<Baseline>,
+    /// What was read of each object, where asked for.
+    pub(super) digests: Digests,
+    /// What else was read.
+    pub(super) files: Vec<InputFile>,
+}
+
+impl Scan {
+    /// What a manifest says of the run.
+    pub(super) fn facts(&self) -> Facts<'_> {
+        Facts { digests: &self.digests, files: &self.files, rules: &self.rules, coverage: &self.coverage }
+    }
 }
 
 /// Lists what is to be read. Comes before output files are opened, so that none of them is listed.
@@ -163,7 +178,7 @@ pub(super) fn execute(
     (progress, outputs): (ProgressChoice, &mut Outputs),
 ) -> Result<Scan, RunError> {
     let Engine { machine, runtime, cancel } = engine;
-    let config = config(request.read.config.as_deref())?;
+    let (config, config_file) = config_and_file(request.read.config.as_deref())?;
     let folders = request.rules.as_ref().map(|rules| rules.folders.as_slice()).unwrap_or_default();
     let library = library(runtime, folders, &config, cancel)?;
     let rules = match &request.rules {
@@ -171,10 +186,9 @@ pub(super) fn execute(
         None => Vec::new(),
     };
     let columns = runtime.block_on(cancel.interruptible(columns(request, &rules)))?;
-    let lists = Lists {
-        allowed_ip: config.allowed_ip_table()?,
-        baseline: request.baseline.as_deref().map(baseline).transpose()?,
-    };
+    let baseline = request.baseline.as_deref().map(baseline_and_file).transpose()?;
+    let files = config_file.into_iter().chain(baseline.as_ref().and_then(|(_, file)| file.clone())).collect();
+    let lists = Lists { allowed_ip: config.allowed_ip_table()?, baseline: baseline.map(|(baseline, _)| baseline) };
     let exceptions = Exceptions::new(config.expected, &library)?;
     let experimental =
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
@@ -184,10 +198,12 @@ pub(super) fn execute(
     let asked = (rules, columns, exceptions, lists);
     let ran = run(request, listing, asked, runtime, (machine, &progress, cancel, outputs));
     progress.finish();
-    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = ran?;
+    let (analysis, digests) = ran?;
+    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = analysis;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
     show_left_out(&coverage);
-    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules: asked_for, baseline })
+    let rules = asked_for;
+    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules, baseline, digests, files })
 }
 
 /// The columns of events that a few rules read. Planning takes some milliseconds a rule: of many
@@ -222,8 +238,10 @@ impl Machine {
     }
 
     /// How to read everything with so much of the machine.
-    pub(super) fn read_options(&self) -> pipeline::ReadOptions {
+    pub(super) fn read_options(&self, read: &ReadOptions) -> pipeline::ReadOptions {
         pipeline::ReadOptions {
+            hashing: read.hashing,
+            redaction: read.redaction,
             memory_limit_bytes: self.memory_bytes,
             threads: self.threads,
             limits: self.limits,
@@ -246,8 +264,9 @@ fn run(
     (rules, columns, exceptions, lists): (Vec<&Rule>, ReadColumns, Exceptions, Lists),
     runtime: &Runtime,
     (machine, progress, cancel, outputs): (&Machine, &Progress, &Cancel, &mut Outputs),
-) -> Result<Analysis, RunError> {
-    let loaded = load((&request.read, columns), listing, outputs, (machine, progress, cancel))?;
+) -> Result<(Analysis, Digests), RunError> {
+    let mut loaded = load((&request.read, columns), listing, outputs, (machine, progress, cancel))?;
+    let digests = std::mem::take(&mut loaded.digests);
     let questions = Questions {
         lists: vec![("allowed_ip", lists.allowed_ip)],
         baseline: lists.baseline,
@@ -266,7 +285,9 @@ fn run(
         #[cfg(feature = "lake")]
         Streams::Lake(_) => None,
     };
-    of_one_thread.as_ref().unwrap_or(runtime).block_on(pipeline::analyse(loaded, questions, progress, cancel))
+    let runtime = of_one_thread.as_ref().unwrap_or(runtime);
+    let analysis = runtime.block_on(pipeline::analyse(loaded, questions, progress, cancel))?;
+    Ok((analysis, digests))
 }
 
 /// Reads what was listed, for queries of these columns; rejected records go to the quarantine file,
@@ -281,9 +302,9 @@ pub(super) fn load(
     if let Some(name) = lake_of(read)? {
         let runtime = runtime_of_one_thread()?;
         let lake = super::lake::open(name, &runtime)?;
-        return pipeline::open_lake(&lake, (read.since, read.until), &runtime, machine.threads);
+        return pipeline::open_lake(&lake, (read.since, read.until), &runtime, (machine.threads, read.hashing));
     }
-    let options = pipeline::ReadOptions { since: read.since, until: read.until, columns, ..machine.read_options() };
+    let options = pipeline::ReadOptions { since: read.since, until: read.until, columns, ..machine.read_options(read) };
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
     let loaded = pipeline::read(listing, &options, &mut quarantine, progress, cancel)?;
     if std::env::var_os(BENCH_VARIABLE).is_some() {
@@ -331,21 +352,34 @@ fn machine_memory() -> Option<u64> {
 
 /// A file that does not exist yet is an empty baseline: this run begins it.
 pub(super) fn baseline(path: &Path) -> Result<Baseline, RunError> {
+    baseline_and_file(path).map(|(baseline, _)| baseline)
+}
+
+fn baseline_and_file(path: &Path) -> Result<(Baseline, Option<InputFile>), RunError> {
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) => Baseline::parse(&name, &text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Baseline::default()),
+        Ok(text) => {
+            let baseline = Baseline::parse(&name, &text)?;
+            Ok((baseline, Some(InputFile { role: Role::Baseline, name, digest: Digest::of(text.as_bytes()) })))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((Baseline::default(), None)),
         Err(error) => Err(RunError::usage(format!("cannot read {name}: {error}"))),
     }
 }
 
 /// The configuration of the file that is named, or an empty one.
 pub(super) fn config(path: Option<&Path>) -> Result<Config, RunError> {
-    let Some(path) = path else { return Ok(Config::default()) };
+    config_and_file(path).map(|(config, _)| config)
+}
+
+/// The same, and what the file held.
+pub(super) fn config_and_file(path: Option<&Path>) -> Result<(Config, Option<InputFile>), RunError> {
+    let Some(path) = path else { return Ok((Config::default(), None)) };
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| RunError::usage(format!("cannot read {name}: {error}")))?;
-    Config::parse(&name, &text)
+    let config = Config::parse(&name, &text)?;
+    Ok((config, Some(InputFile { role: Role::Configuration, name, digest: Digest::of(text.as_bytes()) })))
 }
 
 /// The rules, all of them checked, with what the configuration says of them.

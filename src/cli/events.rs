@@ -1,12 +1,14 @@
 //! `airside events`: the normalised, classified events in the forms of other tools.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 
 use crate::cli::args::events::EventsArgs;
-use crate::cli::engine::{Machine, config, list, load, runtime, show_rejected, watch_signals};
+use crate::cli::custody::{Custody, Facts, InputFile};
+use crate::cli::engine::{Machine, config_and_file, list, load, runtime, show_rejected, watch_signals};
+use crate::cli::output::recorded::Stdout;
 use crate::cli::output::{OutputFile, Outputs, QuietPipe, Terminal};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
@@ -32,7 +34,8 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let runtime = runtime(machine.threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
-    let lists = vec![("allowed_ip", config(read.config.as_deref())?.allowed_ip_table()?)];
+    let (config, config_file) = config_and_file(read.config.as_deref())?;
+    let lists = vec![("allowed_ip", config.allowed_ip_table()?)];
     let listing = list(&read)?;
     let (mut outputs, mut files) = Outputs::open_with(&args.read, &args.output)?;
     let progress = Progress::new(args.read.progress, listing.stored_bytes());
@@ -40,7 +43,8 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     progress.finish();
     let mut loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
-    let mut stdout = BufWriter::new(QuietPipe::new(io::stdout().lock()));
+    let log = outputs.custody.as_ref().map(Custody::log).filter(|_| format.is_some());
+    let mut stdout = BufWriter::new(QuietPipe::new(Stdout::lock(log)));
     let mut sinks: Vec<(EventFormat, &mut dyn Write)> =
         files.iter_mut().map(|(format, file)| (*format, file as &mut dyn Write)).collect();
     sinks.extend(format.map(|format| (format, &mut stdout as &mut dyn Write)));
@@ -55,7 +59,8 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
         Ok::<_, RunError>(())
     })?;
     drop(stdout);
-    finish(&loaded, outputs, files)
+    let config_file: Vec<InputFile> = config_file.into_iter().collect();
+    finish(&loaded, outputs, files, (now, &config_file))
 }
 
 /// The format of standard output, if anything goes there.
@@ -96,11 +101,21 @@ async fn write(
 }
 
 /// Gives the files their names.
-fn finish(loaded: &Loaded, mut outputs: Outputs, files: Vec<(EventFormat, OutputFile)>) -> Result<ExitCode, RunError> {
+fn finish(
+    loaded: &Loaded,
+    mut outputs: Outputs,
+    files: Vec<(EventFormat, OutputFile)>,
+    (now, inputs): (UtcMicros, &[InputFile]),
+) -> Result<ExitCode, RunError> {
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, &loaded.coverage))?;
     }
     files.into_iter().map(|(_, file)| file).try_for_each(OutputFile::finish)?;
+    let custody = outputs.custody.take();
     outputs.finish()?;
+    if let Some(custody) = custody {
+        let (digests, coverage) = (&loaded.digests, &loaded.coverage);
+        custody.finish(now, &Facts { digests, files: inputs, rules: &[], coverage })?;
+    }
     Ok(readability(&loaded.coverage))
 }

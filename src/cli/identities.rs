@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::cli::args::{IdentitiesArgs, ListFormat};
+use crate::cli::custody::Custody;
 use crate::cli::engine::{Engine, execute, list};
-use crate::cli::output::{Outputs, Terminal, to_stdout};
+use crate::cli::output::{Outputs, Terminal, to_recorded_stdout};
 use crate::cli::{Request, readability};
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
@@ -50,8 +51,11 @@ pub fn run(args: &IdentitiesArgs, terminal: Terminal, style: Style, now: UtcMicr
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, &scan.coverage))?;
     }
+    let custody = outputs.custody.take();
     outputs.finish()?;
-    to_stdout(|out| write(format, (&scan.identities, &scan.coverage), out, style))?;
+    let log = custody.as_ref().map(Custody::log);
+    to_recorded_stdout(log, |out| write(format, (&scan.identities, &scan.coverage), out, style))?;
+    custody.map_or(Ok(()), |custody| custody.finish(now, &scan.facts()))?;
     Ok(readability(&scan.coverage))
 }
 

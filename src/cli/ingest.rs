@@ -8,8 +8,9 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::ReadOptions;
 use crate::cli::args::lake::IngestArgs;
+use crate::cli::custody::{Custody, Facts};
 use crate::cli::engine::{Machine, lake_of, list, runtime, show_rejected, watch_signals};
-use crate::cli::output::{Outputs, Terminal, to_stdout};
+use crate::cli::output::{Outputs, Terminal, to_recorded_stdout};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
@@ -48,8 +49,14 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, &appended.coverage))?;
     }
+    let custody = outputs.custody.take();
     outputs.finish()?;
-    to_stdout(|out| write(&appended, &job.location, terminal, out).map_err(ReportError::write))?;
+    let log = custody.as_ref().map(Custody::log);
+    to_recorded_stdout(log, |out| write(&appended, &job.location, terminal, out).map_err(ReportError::write))?;
+    if let Some(custody) = custody {
+        let (digests, coverage) = (&appended.digests, &appended.coverage);
+        custody.finish(now, &Facts { digests, files: &[], rules: &[], coverage })?;
+    }
     Ok(readability(&appended.coverage))
 }
 
@@ -85,7 +92,7 @@ impl Job {
         (runtime, watch, cancel, now): (&Runtime, &dyn Watch, &Cancel, UtcMicros),
     ) -> Result<Appended, RunError> {
         let options = AppendOptions {
-            read: pipeline::ReadOptions { keeps_places: true, ..Machine::of(read).read_options() },
+            read: pipeline::ReadOptions { keeps_places: true, ..Machine::of(read).read_options(read) },
             round_bytes: self.round_bytes,
             shard: self.shard,
             // What is read is kept whole: the ledger knows objects, not parts of them.

@@ -56,7 +56,7 @@ struct Contents {
 impl Contents {
     /// Reads until there is a record of an inventory.
     fn look(&mut self, object: &Object, limits: &Limits) {
-        let Ok(mut reader) = Reader::open(object, limits, &Cancel::default()) else { return };
+        let Ok(mut reader) = Reader::open(object, limits.into(), &Cancel::default()) else { return };
         let mut framer = Framer::within(limits);
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {

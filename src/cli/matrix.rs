@@ -5,8 +5,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::cli::args::{MatrixArgs, MatrixFormat};
+use crate::cli::custody::Custody;
 use crate::cli::engine::{Engine, execute, list};
-use crate::cli::output::{OutputFile, Outputs, Terminal, to_stdout};
+use crate::cli::output::{OutputFile, Outputs, Terminal, to_recorded_stdout};
 use crate::cli::{Request, readability};
 use crate::coverage::Coverage;
 use crate::error::{ExitCode, RunError};
@@ -27,7 +28,8 @@ pub fn run(args: &MatrixArgs, terminal: Terminal, style: Style, now: UtcMicros) 
     let engine = Engine::start(&request.read)?;
     let (mut outputs, mut reports) = Outputs::open_with(&args.read, &args.output)?;
     let scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
-    let report = Report { matrix: &scan.matrix.unwrap_or_default(), coverage: &scan.coverage };
+    let no_matrix = Matrix::default();
+    let report = Report { matrix: scan.matrix.as_ref().unwrap_or(&no_matrix), coverage: &scan.coverage };
     // Files first: what is in a file stays, whatever becomes of standard output.
     for (format, file) in &mut reports {
         file.write_with(|out| write(*format, report, out, Style::default()))?;
@@ -36,8 +38,10 @@ pub fn run(args: &MatrixArgs, terminal: Terminal, style: Style, now: UtcMicros) 
         file.write_with(|out| json::write_pretty(out, report.coverage))?;
     }
     reports.into_iter().map(|(_, file)| file).try_for_each(OutputFile::finish)?;
+    let custody = outputs.custody.take();
     outputs.finish()?;
-    to_stdout(|out| write(format, report, out, style))?;
+    to_recorded_stdout(custody.as_ref().map(Custody::log), |out| write(format, report, out, style))?;
+    custody.map_or(Ok(()), |custody| custody.finish(now, &scan.facts()))?;
     Ok(readability(report.coverage))
 }
 

@@ -1,5 +1,7 @@
 //! Where output goes: standard output, and files that appear whole or not at all.
 
+pub mod recorded;
+
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -7,12 +9,15 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use recorded::{Log, Recorded, Stdout};
 use tempfile::NamedTempFile;
 
 use crate::cli::args::values::OutputTarget;
 use crate::cli::args::{ColorChoice, ReadArgs};
+use crate::cli::custody::Custody;
 use crate::error::RunError;
 use crate::pipeline::Baseline;
+use crate::redact;
 use crate::report::{Colour, DEFAULT_WIDTH, OutputFormat, ReportError, Style};
 
 /// Fewest columns that a table is laid out for.
@@ -85,14 +90,16 @@ pub struct OutputFile {
     /// As the user named it, for messages.
     path: PathBuf,
     sink: Sink,
+    /// Who is told what was written.
+    log: Option<Log>,
 }
 
 #[derive(Debug)]
 enum Sink {
     /// A temporary file beside `target`, renamed at the end.
-    Renamed { file: BufWriter<NamedTempFile>, target: PathBuf, overwrite: Overwrite },
+    Renamed { file: BufWriter<Recorded<NamedTempFile>>, target: PathBuf, overwrite: Overwrite },
     /// A device or named pipe, which no file may take the place of.
-    Direct(BufWriter<File>),
+    Direct(BufWriter<Recorded<File>>),
 }
 
 impl OutputFile {
@@ -105,9 +112,10 @@ impl OutputFile {
     pub fn create(path: &Path, overwrite: Overwrite) -> Result<Self, RunError> {
         let place = Place::of(path)?;
         let sink = match place.kind {
-            PlaceKind::Device => Sink::Direct(BufWriter::new(
-                File::options().write(true).open(&place.target).map_err(|error| cannot_write(path, &error))?,
-            )),
+            PlaceKind::Device => {
+                let device = File::options().write(true).open(&place.target);
+                Sink::Direct(BufWriter::new(Recorded::unhashed(device.map_err(|error| cannot_write(path, &error))?)))
+            }
             PlaceKind::File if overwrite == Overwrite::Refuse => {
                 return Err(RunError::Usage {
                     message: format!("{} exists already", path.display()),
@@ -116,10 +124,19 @@ impl OutputFile {
             }
             PlaceKind::File | PlaceKind::Free => {
                 let file = temporary(&place.folder).map_err(|error| cannot_write(path, &error))?;
-                Sink::Renamed { file: BufWriter::new(file), target: place.target, overwrite }
+                Sink::Renamed { file: BufWriter::new(Recorded::unhashed(file)), target: place.target, overwrite }
             }
         };
-        Ok(Self { path: path.to_owned(), sink })
+        Ok(Self { path: path.to_owned(), sink, log: None })
+    }
+
+    /// Tells a log what is written from here on, once the file has its name.
+    pub fn record_in(&mut self, log: &Log) {
+        self.log = Some(log.clone());
+        match &mut self.sink {
+            Sink::Renamed { file, .. } => file.get_mut().begin(),
+            Sink::Direct(device) => device.get_mut().begin(),
+        }
     }
 
     /// Writes what is buffered and gives the file its name.
@@ -129,20 +146,34 @@ impl OutputFile {
     /// [`RunError::Internal`] on a full disk or the like; [`RunError::Usage`] where a file of that
     /// name came up meanwhile.
     pub fn finish(self) -> Result<(), RunError> {
-        let path = self.path;
+        let (path, log) = (self.path, self.log);
+        let told = |digest| {
+            if let (Some(log), Some(digest)) = (&log, digest) {
+                log.add(redact::text(&path.display().to_string()).into_owned(), digest);
+            }
+        };
         let failed = |error: io::Error| RunError::internal(format!("cannot write {}", path.display()), error);
         let (file, target, overwrite) = match self.sink {
-            Sink::Direct(mut device) => return device.flush().map_err(failed),
+            Sink::Direct(mut device) => {
+                device.flush().map_err(failed)?;
+                told(device.get_ref().digest());
+                return Ok(());
+            }
             Sink::Renamed { file, target, overwrite } => (file, target, overwrite),
         };
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+        let digest = file.digest();
+        let file = file.into_inner();
         file.as_file().sync_all().map_err(failed)?;
         let renamed = match overwrite {
             Overwrite::Allow => file.persist(&target),
             Overwrite::Refuse => file.persist_noclobber(&target),
         };
         match renamed {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                told(digest);
+                Ok(())
+            }
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(RunError::usage(format!("{} came into being during the run and is left as it is", path.display())))
             }
@@ -265,6 +296,8 @@ pub struct Outputs {
     pub quarantine: Option<OutputFile>,
     /// `--baseline`.
     pub baseline: Option<OutputFile>,
+    /// `--custody`: is told of all the others, and written after them.
+    pub custody: Option<Custody>,
 }
 
 impl Outputs {
@@ -288,15 +321,22 @@ impl Outputs {
         read: &ReadArgs,
         reports: &[OutputTarget<F>],
     ) -> Result<(Self, Vec<(F, OutputFile)>), RunError> {
-        let paths = reports.iter().map(|report| &report.path).chain(&read.coverage).chain(&read.quarantine);
-        refuse_shared(paths, read)?;
+        let paths = reports.iter().map(|report| &report.path);
+        refuse_shared(paths.chain(&read.coverage).chain(&read.quarantine).chain(&read.custody), read)?;
         let overwrite = if read.force { Overwrite::Allow } else { Overwrite::Refuse };
-        let open = |path: &PathBuf| OutputFile::create(path, overwrite);
+        let custody = read.custody.as_ref().map(|path| Custody::open(path, overwrite)).transpose()?;
+        let open = |path: &PathBuf| {
+            let mut file = OutputFile::create(path, overwrite)?;
+            if let Some(custody) = &custody {
+                file.record_in(custody.log());
+            }
+            Ok::<_, RunError>(file)
+        };
         let reports = reports.iter().map(|report| Ok((report.format, open(&report.path)?)));
         let reports = reports.collect::<Result<_, RunError>>()?;
         let coverage = read.coverage.as_ref().map(open).transpose()?;
         let quarantine = read.quarantine.as_ref().map(open).transpose()?;
-        Ok((Self { reports: Vec::new(), coverage, quarantine, baseline: None }, reports))
+        Ok((Self { reports: Vec::new(), coverage, quarantine, baseline: None, custody }, reports))
     }
 
     /// Opens the file of the baseline. It is there to be brought up to date: what it says was read
@@ -306,7 +346,11 @@ impl Outputs {
     ///
     /// As [`OutputFile::create`].
     pub fn open_baseline(&mut self, path: Option<&Path>) -> Result<(), RunError> {
-        self.baseline = path.map(|path| OutputFile::create(path, Overwrite::Allow)).transpose()?;
+        let mut file = path.map(|path| OutputFile::create(path, Overwrite::Allow)).transpose()?;
+        if let (Some(file), Some(custody)) = (&mut file, &self.custody) {
+            file.record_in(custody.log());
+        }
+        self.baseline = file;
         Ok(())
     }
 
@@ -325,7 +369,8 @@ impl Outputs {
     ///
     /// # Errors
     ///
-    /// As [`OutputFile::finish`]; the files after the one that failed get no name.
+    /// As [`OutputFile::finish`]; the files after the one that failed get no name. A manifest is not
+    /// among them: it comes after standard output.
     pub fn finish(self) -> Result<(), RunError> {
         let reports = self.reports.into_iter().map(|(_, file)| file);
         reports.chain(self.coverage).chain(self.quarantine).chain(self.baseline).try_for_each(OutputFile::finish)
@@ -419,7 +464,19 @@ impl<W: Write> Write for QuietPipe<W> {
 ///
 /// [`RunError::Internal`] where it cannot be written; a closed pipe is no error.
 pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>) -> Result<(), RunError> {
-    let mut out = BufWriter::new(QuietPipe::new(io::stdout().lock()));
+    to_recorded_stdout(None, write)
+}
+
+/// The same, and what was written is told to a log, if there is one.
+///
+/// # Errors
+///
+/// As [`to_stdout`].
+pub fn to_recorded_stdout(
+    log: Option<&Log>,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>,
+) -> Result<(), RunError> {
+    let mut out = BufWriter::new(QuietPipe::new(Stdout::lock(log)));
     write(&mut out)
         .and_then(|()| out.flush().map_err(ReportError::write))
         .map_err(|error| RunError::internal("cannot write to standard output", error))

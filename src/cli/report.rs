@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::args::report::ReportArgs;
 use crate::cli::args::values::OutputTarget;
+use crate::cli::custody::{Facts, shown};
 use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{OutputFile, Outputs};
 use crate::cli::scan::hide;
@@ -38,10 +39,12 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
     outputs.open_baseline(args.choice.baseline.as_deref())?;
     let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
+    let facts = Facts { digests: &scan.digests, files: &scan.files, rules: &scan.rules, coverage: &scan.coverage };
     let matrix = scan.matrix.unwrap_or_default();
+    let inputs: Vec<String> = args.read.paths.iter().map(|path| shown(path)).collect();
     let page = Page {
         title: &args.title,
-        inputs: &args.read.paths,
+        inputs: &inputs,
         report: Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity },
         identities: &scan.identities,
         activity: &scan.activity.unwrap_or_default(),
@@ -55,7 +58,9 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
     }
     outputs.write_baseline(scan.baseline.as_ref())?;
     pages.into_iter().map(|((), file)| file).try_for_each(OutputFile::finish)?;
+    let custody = outputs.custody.take();
     outputs.finish()?;
+    custody.map_or(Ok(()), |custody| custody.finish(now, &facts))?;
     let found = counted(u64::try_from(scan.findings.len()).unwrap_or(u64::MAX), "finding");
     // Where standard error is closed nobody wants to know.
     writeln!(std::io::stderr(), "{}: {found}", args.output.display()).unwrap_or_default();

@@ -1,8 +1,9 @@
 //! `airside scan`: read, split, run the rules, print what was found.
 
 use crate::cli::args::ScanArgs;
+use crate::cli::custody::Custody;
 use crate::cli::engine::{Engine, execute, list};
-use crate::cli::output::{Outputs, Terminal, to_stdout};
+use crate::cli::output::{Outputs, Terminal, to_recorded_stdout};
 use crate::cli::{Request, Scan, dry_run, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
@@ -41,8 +42,10 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
     let report = Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity };
     // Files first: what is in a file stays, whatever becomes of standard output.
+    let custody = outputs.custody.take();
     write_files(&report, scan.baseline.as_ref(), outputs)?;
-    to_stdout(|out| report::write(format, &report, out, style))?;
+    to_recorded_stdout(custody.as_ref().map(Custody::log), |out| report::write(format, &report, out, style))?;
+    custody.map_or(Ok(()), |custody| custody.finish(now, &scan.facts()))?;
     Ok(code)
 }
 
@@ -170,8 +173,7 @@ mod tests {
         let outputs = Outputs {
             reports: vec![(OutputFormat::Ndjson, create("findings.ndjson"))],
             coverage: Some(create("coverage.json")),
-            quarantine: None,
-            baseline: None,
+            ..Outputs::default()
         };
         let mut scan = scan_with(Severity::Low);
         scan.findings.push(samples::finding());

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::cancel::Cancel;
 use crate::cli::args::{ShowArgs, ShowFormat};
 use crate::cli::bench::Desk;
+use crate::cli::custody::Custody;
 use crate::cli::engine::list;
-use crate::cli::output::{Outputs, to_stdout};
+use crate::cli::output::{Outputs, to_recorded_stdout};
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
 use crate::event::schema::ReadColumns;
@@ -46,15 +47,19 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     let bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
     let found = find::find(&bench, &wanted)?;
     let shown = records(found, &objects, (&limits, &cancel))?;
-    if args.raw {
-        to_stdout(|out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
-    } else {
-        to_stdout(|out| match args.format {
-            ShowFormat::Table => print::table(&shown, out, style),
-            ShowFormat::Json => print::json(&shown, out),
-        })?;
+    let log = bench.custody.as_ref().map(Custody::log);
+    match args.format {
+        None if args.read.raw => {
+            to_recorded_stdout(log, |out| raw(&shown, out).map_err(|source| ReportError::Write { source }))?;
+        }
+        None | Some(ShowFormat::Table) => {
+            to_recorded_stdout(log, |out| print::table(&shown, read.redaction, out, style))?;
+        }
+        Some(ShowFormat::Json) => to_recorded_stdout(log, |out| print::json(&shown, read.redaction, out))?,
     }
-    Ok(readability(&bench.coverage))
+    let code = readability(&bench.coverage);
+    bench.finish(now)?;
+    Ok(code)
 }
 
 /// What is read from a pipe is gone when its record is to be shown.

@@ -7,7 +7,9 @@ use datafusion::dataframe::DataFrame;
 
 use crate::cli::args::SqlArgs;
 use crate::cli::bench::{Bench, Desk, Rest};
+use crate::cli::custody::Custody;
 use crate::cli::engine::list;
+use crate::cli::output::recorded::Stdout;
 use crate::cli::output::{Gone, OutputFile, Outputs, QuietPipe, Terminal};
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
@@ -41,7 +43,9 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let max_rows = args.max_rows;
     let fit = if terminal.is_stdout { Fit::Terminal { max_rows } } else { Fit::Whole };
     answer(&bench, planned, (format, Layout { style, fit }), files)?;
-    Ok(readability(&bench.coverage))
+    let code = readability(&bench.coverage);
+    bench.finish(now)?;
+    Ok(code)
 }
 
 /// The query to ask; `None` where a person is to be asked for it.
@@ -88,7 +92,7 @@ fn format(asked: Option<RowFormat>, terminal: Terminal) -> Result<RowFormat, Run
 }
 
 /// Standard output for rows.
-type Shown = BufWriter<QuietPipe<io::StdoutLock<'static>>>;
+type Shown = BufWriter<QuietPipe<Stdout>>;
 
 /// Runs a query and writes its rows to standard output and to the files, batch by batch.
 fn answer(
@@ -98,7 +102,7 @@ fn answer(
     files: Files,
 ) -> Result<(), RunError> {
     let schema = query.schema().inner().clone();
-    let pipe = QuietPipe::new(io::stdout().lock());
+    let pipe = QuietPipe::new(Stdout::lock(bench.custody.as_ref().map(Custody::log)));
     let gone = pipe.gone();
     let mut shown: RowsWriter<Shown> =
         RowsWriter::new(format, &schema, BufWriter::new(pipe), layout).map_err(unwritten)?;

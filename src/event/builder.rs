@@ -15,12 +15,13 @@ use arrow::record_batch::RecordBatch;
 use text::{DictionaryColumn, PlainColumn, TextStore};
 
 use crate::event::row::Row;
-use crate::event::schema::{self, ColumnType, Fold, ReadColumns, TextColumn};
+use crate::event::schema::{self, Fold, ReadColumns, TextColumn};
 use crate::event::uid::{Folded, uid, write_hex};
 use crate::event::vocabulary::{
     Activity, AudienceKind, AuthType, BodyFrom, Form, LogSource, OpClass, Outcome, Phase, Plane, PrincipalVia,
     TokenKind, Word,
 };
+use crate::redact::Redaction;
 
 /// Rows of a full batch.
 pub const BATCH_ROWS: usize = 8192;
@@ -63,6 +64,7 @@ pub struct EventBuilder {
     flags: [Vec<bool>; 3],
     numbers: [Vec<Option<i64>>; 6],
     duration_ms: Vec<Option<f64>>,
+    redaction: Redaction,
 }
 
 /// Codes of the vocabulary columns.
@@ -85,20 +87,16 @@ struct Words {
 
 impl Default for EventBuilder {
     fn default() -> Self {
-        Self::new()
+        Self::new(ReadColumns::ALL, BATCH_ROWS, Redaction::On)
     }
 }
 
 impl EventBuilder {
-    /// Makes an empty builder.
-    pub fn new() -> Self {
-        Self::for_columns(ReadColumns::ALL, BATCH_ROWS)
-    }
-
     /// Makes an empty builder for events of which only these columns are read: the others say
     /// [`UNREAD`] where they have a value. Batches have so many rows, [`BATCH_ROWS`] and 1 at most
-    /// and least: no column has more distinct values than that.
-    pub fn for_columns(columns: ReadColumns, max_rows: usize) -> Self {
+    /// and least: no column has more distinct values than that. Secrets are taken out of texts, or
+    /// not, when a batch is finished: uids are made of what the records say.
+    pub fn new(columns: ReadColumns, max_rows: usize, redaction: Redaction) -> Self {
         let text = TextColumn::ALL.iter().map(|column| TextStore::new(*column)).collect();
         Self {
             rows: 0,
@@ -112,6 +110,7 @@ impl EventBuilder {
             flags: Default::default(),
             numbers: Default::default(),
             duration_ms: Vec::new(),
+            redaction,
         }
     }
 
@@ -185,14 +184,14 @@ impl EventBuilder {
         let columns = schema::COLUMNS
             .iter()
             .filter(|column| column.stage == schema::Stage::Decoded)
-            .map(|column| self.column(column.name, column.column_type))
+            .map(|column| self.column(column.name))
             .collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema::decoded(), columns)
     }
 
-    fn column(&mut self, name: &str, column_type: ColumnType) -> Result<ArrayRef, ArrowError> {
+    fn column(&mut self, name: &str) -> Result<ArrayRef, ArrowError> {
         if let Some(at) = TextColumn::ALL.iter().position(|column| column.name() == name) {
-            return self.text.get_mut(at).map_or_else(|| Err(unknown(name)), |store| store.finish(column_type));
+            return self.text.get_mut(at).map_or_else(|| Err(unknown(name)), |store| store.finish(self.redaction));
         }
         let words = &mut self.words;
         match name {

@@ -409,7 +409,7 @@ fn manages_credentials(row: &Row<'_>) -> bool {
 
 fn set_body<'r>(row: &mut Row<'r>, parameters: Value<'r>, scratch: &'r Scratch) {
     let mut compact = String::new();
-    body::write_masked(parameters, &mut compact);
+    parameters.write_compact(&mut compact);
     row.set(TextColumn::RequestBody, Some(scratch.keep(&compact)));
     row.body_from = Some(BodyFrom::Request);
     if manages_credentials(row) && parameters.kind() == Kind::Object {

@@ -5,11 +5,10 @@
 //! read 2026-11. That Azure logs both as they were sent: seen in real exports, 2025. The signature
 //! itself (`sig`) is never taken out of the query, so it cannot reach a column.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::arm;
 use crate::event::Scratch;
-use crate::format::pick::position;
 
 /// The parts of a `uri`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,53 +105,6 @@ pub(super) fn decode_percent<'r>(text: &'r str, scratch: &'r Scratch) -> &'r str
     }
 }
 
-/// The parameter that holds the signature, as it stands in a query, and escaped in a path.
-const SIGNATURES: [&str; 2] = ["sig=", "sig%3d"];
-
-/// Whether `text` holds a signature anywhere, as a query or inside other text.
-pub(super) fn has_signature(text: &str) -> bool {
-    split_at_signature(text).is_some()
-}
-
-/// `text` with `mask` in place of every signature.
-pub(super) fn without_signatures(text: &str, mask: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = split_at_signature(rest) {
-        masked.push_str(before);
-        masked.push_str(mask);
-        let end = after.find(['&', '"', '\'', '\\', ' ', ',', ';', '\n', '\r', '\t']).unwrap_or(after.len());
-        rest = after.get(end..).unwrap_or_default();
-    }
-    masked.push_str(rest);
-    masked
-}
-
-/// Splits `text` where its first signature begins.
-fn split_at_signature(text: &str) -> Option<(&str, &str)> {
-    // Either spelling has one of these.
-    memchr2(b'=', b'%', text.as_bytes())?;
-    let mut from = 0;
-    loop {
-        let rest = text.get(from..)?;
-        let found = SIGNATURES.iter().filter_map(|name| Some((position(rest, name)?, name.len()))).min();
-        let (at, length) = found?;
-        from += at + length;
-        if text.get(..from - length).is_some_and(starts_parameter) {
-            return text.split_at_checked(from);
-        }
-    }
-}
-
-/// Whether a parameter can begin after `before`. Names end in `sig` (`design=`), and so do
-/// segments of partitioned paths (`/sig=1/`): neither is a signature.
-fn starts_parameter(before: &str) -> bool {
-    let is_part_of_name = |byte: u8| byte.is_ascii_alphabetic() || b"_-./".contains(&byte);
-    let escaped = before.len().checked_sub(3).and_then(|at| before.get(at..));
-    escaped.is_some_and(|escape| escape.eq_ignore_ascii_case("%3f"))
-        || before.bytes().last().is_none_or(|byte| !is_part_of_name(byte))
-}
-
 /// The byte that the two hex digits at the start of `after` stand for.
 fn escape(after: &[u8]) -> Option<u8> {
     let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
@@ -208,19 +160,6 @@ mod tests {
         assert_eq!(delegation_of("skoid=REDACTED"), None);
         assert_eq!(delegation_of(&format!("myskoid={SKOID}")), None);
         assert_eq!(delegation_of(&format!("skoid={SKOID}&skoid={SKTID}")), None);
-    }
-
-    #[test]
-    fn signatures_are_masked_wherever_they_stand() {
-        let text = "see https://h/p?sv=1&SIG=abc%3D&sp=r and \"?sig=def\"";
-
-        assert!(has_signature(text));
-        assert_eq!(without_signatures(text, "***"), "see https://h/p?sv=1&SIG=***&sp=r and \"?sig=***\"");
-        assert_eq!(without_signatures("a%3Fsv%3D1%26sig%3Dabc", "***"), "a%3Fsv%3D1%26sig%3D***");
-        assert_eq!(without_signatures("a%3fsig%3dabc", "***"), "a%3fsig%3d***");
-        for plain in ["sign=1", "design=1", "t/sig=1/part-0", "my_sig=1", ""] {
-            assert!(!has_signature(plain), "{plain}");
-        }
     }
 
     #[test]

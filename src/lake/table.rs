@@ -8,6 +8,7 @@
 mod data_file;
 mod ledger;
 mod location;
+mod log;
 mod maintain;
 mod schema;
 
@@ -29,6 +30,7 @@ use crate::time::UtcMicros;
 pub use data_file::{DataFile, FILE_ROWS, FileWriter, OpenFile};
 pub use ledger::{Entry, Ledger, News, Page, Pending, Totals};
 pub use location::{LakeLocation, Place, is_lake_in_container, is_local_lake};
+pub use log::log_version;
 pub use maintain::{Commit, Verified};
 pub use schema::{EVENT_DATE, STREAM, events_with_undo};
 

@@ -147,7 +147,7 @@ pub async fn analyse(
         Streams::Lake(_) => threads,
     };
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
-    let Loaded { streams: _streams, classifier, mut coverage, reached: _, rejected } = loaded;
+    let Loaded { streams: _streams, classifier, mut coverage, reached: _, digests: _, rejected } = loaded;
 
     let mut findings = Vec::new();
     let evaluable = evaluable(rules, &filled, &mut coverage);

@@ -16,11 +16,13 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
+use super::digests::{Digests, ObjectDigest};
 use super::ingest;
 use super::quarantine::Quarantine;
 use super::settle::{self, Purpose};
 use super::{Cancel, ReadOptions, Watch};
 use crate::coverage::{Coverage, FailedObject};
+use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::identity::Classifier;
 use crate::lake::table::{Change, Lake, Ledger, News, Pending, Totals};
@@ -63,6 +65,8 @@ pub struct Appended {
     pub reclassified: u64,
     /// Version of the lake afterwards.
     pub version: u64,
+    /// What was read of each object whose events were committed, where asked for.
+    pub digests: Digests,
     /// The first rejected records.
     pub rejected: Vec<super::Quarantined>,
 }
@@ -104,6 +108,9 @@ pub fn append(
     }
     appended.unchanged = plan.unchanged;
     reconcile::reconcile(&context, lake, &mut appended)?;
+    if options.read.hashing == Hashing::On {
+        appended.digests = std::mem::take(&mut appended.digests).finish(&listing.failed);
+    }
     for (object, reason) in listing.failed {
         appended.coverage.objects.failed += 1;
         appended.coverage.failed.push(FailedObject { object, reason });
@@ -127,6 +134,7 @@ fn round(
     let mut of_round = Quarantine::new(Some(&mut rejected));
     let mut ingested = ingest::ingest(&options.read, objects, &mut of_round, watch, cancel)?;
     let places = std::mem::take(&mut ingested.places);
+    let digests: Vec<ObjectDigest> = std::mem::take(&mut ingested.digests);
     let keys = std::mem::take(&mut ingested.keys);
     let evidence = ingested.evidence.clone();
     ingested.inventory.merge(ledger.inventory.clone());
@@ -171,6 +179,7 @@ fn round(
         appended.grown += objects.iter().filter(|object| object.start > 0).count() as u64;
         appended.amended += written.amended;
         appended.coverage.add(&coverage);
+        appended.digests.objects.extend(digests);
         quarantine
             .append(&rejected, &loaded.rejected)
             .map_err(|error| RunError::internal("cannot write the quarantine file", error))?;

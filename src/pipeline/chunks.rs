@@ -4,8 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use super::Cancel;
 use crate::cancel::CANCEL_POLL;
-use crate::limits::Limits;
-use crate::source::{Ahead, Object, Reader, SourceError};
+use crate::source::{Ahead, Location, Object, OpenOptions, Reader, Seal, SourceError};
 
 /// Chunks that a pipe's thread may be ahead.
 const AHEAD: usize = 2;
@@ -16,13 +15,15 @@ pub(super) enum Chunks {
     Here(Reader),
     /// Read by a thread of its own: a read that waits for somebody to write cannot be interrupted,
     /// waiting for the thread can. It ends with its input, or with the process.
-    Piped { receiver: Receiver<Result<Piped, SourceError>>, stored_bytes_read: u64, chunk: Vec<u8> },
+    Piped { receiver: Receiver<Piped>, stored_bytes_read: u64, chunk: Vec<u8>, seal: Option<Seal> },
 }
 
-/// A chunk, and how many stored bytes were read up to its end.
-pub(super) struct Piped {
-    bytes: Vec<u8>,
-    stored_bytes_read: u64,
+/// What comes of a pipe.
+pub(super) enum Piped {
+    /// A chunk, and how many stored bytes were read up to its end.
+    Chunk { bytes: Vec<u8>, stored_bytes_read: u64 },
+    /// Nothing more, be it that it cannot be read on; what was read of it, where hashed.
+    End(Option<SourceError>, Option<Seal>),
 }
 
 /// Why there is no chunk.
@@ -36,22 +37,20 @@ impl Chunks {
     pub(super) fn open(
         object: &Object,
         ahead: &mut Ahead<'_>,
-        (limits, chunk_bytes): (&Limits, usize),
+        (options, chunk_bytes): (OpenOptions, usize),
     ) -> Result<Self, SourceError> {
-        // What has a size is no pipe.
-        if object.size > 0 || object.is_file() {
+        if object.location != Location::Stdin {
             // A blob is waited for in steps, and a file is not waited for.
             return ahead.open(object).map(Self::Here);
         }
         let (sender, receiver) = sync_channel(AHEAD);
         let (object, limits) = (object.clone(), *limits);
         std::thread::spawn(move || {
-            if let Err(error) = pipe(&object, (&limits, chunk_bytes), &|chunk| sender.send(Ok(chunk)).is_ok()) {
-                // If nobody listens, the run is over already.
-                sender.send(Err(error)).ok();
-            }
+            let (error, seal) = pipe(&object, (options, chunk_bytes), &|chunk| sender.send(chunk).is_ok());
+            // If nobody listens, the run is over already.
+            sender.send(Piped::End(error, seal)).ok();
         });
-        Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new() })
+        Ok(Self::Piped { receiver, stored_bytes_read: 0, chunk: Vec::new(), seal: None })
     }
 
     /// The next chunk, in the buffer or elsewhere; empty at the end.
@@ -65,15 +64,18 @@ impl Chunks {
                 })?;
                 Ok(buffer.get(..length).unwrap_or_default())
             }
-            Self::Piped { receiver, stored_bytes_read, chunk } => {
+            Self::Piped { receiver, stored_bytes_read, chunk, seal } => {
                 chunk.clear();
                 loop {
                     match receiver.recv_timeout(CANCEL_POLL) {
-                        Ok(Ok(piped)) => {
-                            (*chunk, *stored_bytes_read) = (piped.bytes, piped.stored_bytes_read);
+                        Ok(Piped::Chunk { bytes, stored_bytes_read: read }) => {
+                            (*chunk, *stored_bytes_read) = (bytes, read);
                             return Ok(chunk);
                         }
-                        Ok(Err(error)) => return Err(NoChunk::Unreadable(error)),
+                        Ok(Piped::End(error, sealed)) => {
+                            *seal = sealed;
+                            return error.map_or(Ok(chunk), |error| Err(NoChunk::Unreadable(error)));
+                        }
                         Err(RecvTimeoutError::Timeout) => cancel.check().map_err(|_interrupted| NoChunk::Stopped)?,
                         Err(RecvTimeoutError::Disconnected) => return Ok(chunk),
                     }
@@ -85,6 +87,15 @@ impl Chunks {
     /// Whether what is given are the object's own bytes, which can be had again from any place.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self, Self::Here(reader) if reader.is_plain())
+    }
+
+    /// What was read of the object as stored, once it was read as far as possible; `None` where that
+    /// is not hashed.
+    pub(super) fn seal(&mut self) -> Option<Seal> {
+        match self {
+            Self::Here(reader) => reader.seal(),
+            Self::Piped { seal, .. } => seal.take(),
+        }
     }
 
     /// Bytes of the object as stored that were read so far.
@@ -99,17 +110,26 @@ impl Chunks {
 /// Reads an object to its end, or until nobody takes its chunks any more.
 fn pipe(
     object: &Object,
-    (limits, chunk_bytes): (&Limits, usize),
+    (options, chunk_bytes): (OpenOptions, usize),
     take: &dyn Fn(Piped) -> bool,
-) -> Result<(), SourceError> {
+) -> (Option<SourceError>, Option<Seal>) {
     // Nobody waits for a pipe here but this thread.
-    let mut reader = Reader::open(object, limits, &Cancel::default())?;
+    let mut reader = match Reader::open(object, options, &Cancel::default()) {
+        Ok(reader) => reader,
+        Err(error) => return (Some(error), None),
+    };
     loop {
         let mut bytes = vec![0; chunk_bytes];
-        let length = reader.read(&mut bytes)?;
+        let length = match reader.read(&mut bytes) {
+            Ok(length) => length,
+            Err(error) => return (Some(error), reader.seal()),
+        };
         bytes.truncate(length);
-        if length == 0 || !take(Piped { bytes, stored_bytes_read: reader.stored_bytes_read() }) {
-            return Ok(());
+        if length == 0 {
+            return (None, reader.seal());
+        }
+        if !take(Piped::Chunk { bytes, stored_bytes_read: reader.stored_bytes_read() }) {
+            return (None, None);
         }
     }
 }

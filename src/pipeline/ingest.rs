@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use arrow::record_batch::RecordBatch;
 
+use super::digests::ObjectDigest;
 use super::quarantine::{Quarantine, Quarantined};
 use super::work::units;
 use super::worker::{Message, Part, ReadObject, Tally, Worker};
@@ -35,6 +36,8 @@ pub(super) struct Ingested {
     pub(super) reached: Reached,
     /// The objects that were read to their end, where asked for.
     pub(super) places: Vec<ReadObject>,
+    /// What was read of the objects, where asked for; in no order.
+    pub(super) digests: Vec<ObjectDigest>,
     /// What of a lake the records may belong to, where asked for.
     #[cfg(feature = "lake")]
     pub(super) keys: Option<super::keys::Keys>,
@@ -116,6 +119,7 @@ impl<'c, 'o> Collector<'c, 'o> {
             coverage: Coverage::default(),
             reached: Reached::default(),
             places: Vec::new(),
+            digests: Vec::new(),
             #[cfg(feature = "lake")]
             keys: options.keeps_places.then(super::keys::Keys::default),
         };
@@ -201,6 +205,7 @@ impl<'c, 'o> Collector<'c, 'o> {
         self.ingested.coverage.add(&tally.coverage);
         self.ingested.reached.add(tally.reached);
         self.ingested.places.extend(tally.places);
+        self.ingested.digests.extend(tally.digests);
     }
 
     /// Writes the rejected records of units that are over, in the units' order.

@@ -8,8 +8,9 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::analyse::stream_tables;
-use super::{Loaded, Reached};
+use super::{Digests, Loaded, Reached};
 use crate::coverage::{Coverage, SourceCoverage};
+use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::identity::Classifier;
 use crate::lake::table::{DataFile, Lake};
@@ -31,7 +32,7 @@ pub fn open_lake(
     lake: &Lake,
     (since, until): (Option<UtcMicros>, Option<UtcMicros>),
     runtime: &Runtime,
-    threads: usize,
+    (threads, hashing): (usize, Hashing),
 ) -> Result<Loaded, RunError> {
     let ledger = runtime.block_on(lake.ledger())?;
     let is_asked_for = |file: &DataFile| {
@@ -52,7 +53,14 @@ pub fn open_lake(
         add(batch, &mut coverage).map_err(|error| RunError::internal("cannot read the lake", error))?;
     }
     let classifier = Classifier::build(ledger.inventory, &ledger.evidence);
-    Ok(Loaded { streams, classifier, coverage, reached: Reached::default(), rejected: Vec::new() })
+    let digests = match hashing {
+        Hashing::Off => Digests::default(),
+        Hashing::On => {
+            let entries = runtime.block_on(lake.log_digests())?;
+            Digests::of_lake(&lake.location().to_string(), lake.version(), entries)
+        }
+    };
+    Ok(Loaded { streams, classifier, coverage, reached: Reached::default(), digests, rejected: Vec::new() })
 }
 
 async fn sources(streams: &Streams, threads: usize) -> Result<Vec<RecordBatch>, RunError> {

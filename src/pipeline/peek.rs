@@ -7,6 +7,7 @@ use crate::format::inventory::InventoryKind;
 use crate::format::{self, Recognised};
 use crate::frame::{Frame, Framed, Framer};
 use crate::limits::Limits;
+use crate::redact;
 use crate::source::{Object, Reader};
 
 /// Decompressed bytes read at once: most records are smaller.
@@ -31,7 +32,7 @@ pub enum Peek {
 
 /// Reads the first record of an object. A bad region before it is passed over.
 pub fn first_record(object: &Object, limits: &Limits, cancel: &Cancel) -> Peek {
-    let mut reader = match Reader::open(object, limits, cancel) {
+    let mut reader = match Reader::open(object, limits.into(), cancel) {
         Ok(reader) => reader,
         Err(error) => return Peek::Unreadable(error.to_string()),
     };
@@ -64,7 +65,7 @@ fn recognised(mut frame: Frame<'_>) -> Peek {
     let format = match frame.parse().map(format::recognise) {
         Some(Recognised::Log(format)) => format,
         Some(Recognised::Inventory(kind)) => return Peek::Inventory(kind),
-        Some(Recognised::NotOurs(kind)) => return Peek::NotOurs(kind.to_owned()),
+        Some(Recognised::NotOurs(kind)) => return Peek::NotOurs(redact::text(kind).into_owned()),
         None => return Peek::Rejected("malformed JSON".to_owned()),
     };
     format.expand(text, frame.tape);

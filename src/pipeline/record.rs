@@ -123,7 +123,7 @@ impl Default for Head {
 impl Head {
     /// Cuts an object up to its first record.
     fn of(object: &Object, (limits, cancel): (&Limits, &Cancel)) -> Result<Self, SourceError> {
-        let mut reader = Reader::open(object, limits, cancel)?;
+        let mut reader = Reader::open(object, limits.into(), cancel)?;
         let mut framer = Framer::within(limits);
         let (mut start, mut first) = (Vec::new(), None);
         loop {
@@ -190,13 +190,13 @@ fn ranges(
     (places, order): (&[Place], &[usize]),
     (limits, cancel): (&Limits, &Cancel),
 ) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
-    let mut reader = Reader::open(object, limits, cancel)?;
+    let mut reader = Reader::open(object, limits.into(), cancel)?;
     let mut found = vec![None; places.len()];
     for at in order {
         if let (Some(place), Some(found)) = (places.get(*at), found.get_mut(*at)) {
             // The same record may be asked for twice.
             if reader.position() > place.offset {
-                reader = Reader::open(object, limits, cancel)?;
+                reader = Reader::open(object, limits.into(), cancel)?;
             }
             *found = reader.read_at(place.offset, place.length)?;
         }
@@ -210,7 +210,7 @@ fn bodies(
     places: &[Place],
     (limits, cancel): (&Limits, &Cancel),
 ) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
-    let mut reader = Reader::open(object, limits, cancel)?;
+    let mut reader = Reader::open(object, limits.into(), cancel)?;
     let mut framer = Framer::within(limits);
     let mut found = vec![None; places.len()];
     let mut chunk = vec![0; CHUNK_BYTES];

@@ -6,6 +6,7 @@ use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
+use super::digests::Digests;
 use super::ingest::Ingested;
 use super::quarantine::{Quarantine, Quarantined};
 use super::{Cancel, Loaded};
@@ -40,7 +41,7 @@ pub(super) fn settle(
     quarantine: &mut Quarantine<'_>,
     cancel: &Cancel,
 ) -> Result<(Loaded, Inventory), RunError> {
-    let Ingested { store, mut inventory, evidence, coverage, reached, .. } = ingested;
+    let Ingested { store, mut inventory, evidence, coverage, reached, digests, .. } = ingested;
     let mut partitions = store.finish().map_err(stored)?;
     let mut resolver = Resolver { purpose, threads, coverage, quarantine };
     match &mut partitions {
@@ -63,7 +64,9 @@ pub(super) fn settle(
     let streams = classify(partitions, &classifier, &mut resolver, cancel)?;
     let Resolver { coverage, quarantine, .. } = resolver;
     quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
-    Ok((Loaded { streams, classifier, coverage, reached, rejected: quarantine.shown().to_vec() }, stated))
+    let digests = Digests { objects: digests, lake: None };
+    let rejected = quarantine.shown().to_vec();
+    Ok((Loaded { streams, classifier, coverage, reached, digests, rejected }, stated))
 }
 
 fn stored(error: StoreError) -> RunError {

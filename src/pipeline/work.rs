@@ -11,9 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use memchr::memrchr;
 
 use super::{Cancel, ReadOptions};
+use crate::digest::Hashing;
 use crate::error::RunError;
-use crate::limits::Limits;
-use crate::source::{Object, Reader};
+use crate::source::{Object, OpenOptions, Reader, Seal};
 
 /// Stored bytes up to which small objects are put together.
 const UNIT_BYTES: u64 = 4 << 20;
@@ -59,7 +59,7 @@ pub(super) fn units<'o>(objects: &'o [Object], options: &ReadOptions) -> Vec<Uni
 pub(super) struct Large<'o> {
     pub(super) object: &'o Object,
     block_bytes: usize,
-    limits: Limits,
+    open: OpenOptions,
     state: Mutex<State>,
 }
 
@@ -94,16 +94,16 @@ pub(super) struct Block {
 pub(super) enum End {
     /// Others; it should end between two records.
     Cut,
-    /// Nothing, be it that the object cannot be read on.
-    Last(Option<String>),
+    /// Nothing, be it that the object cannot be read on. With what was read of it, where hashed.
+    Last(Option<String>, Option<Seal>),
     /// The rest of the object, which cannot be cut: it is to be read on from here.
     Rest(Box<Reader>),
 }
 
 impl<'o> Large<'o> {
     fn new(object: &'o Object, options: &ReadOptions) -> Self {
-        let (block_bytes, limits) = (options.block_bytes.max(1), options.limits);
-        Self { object, block_bytes, limits, state: Mutex::new(State::Unopened) }
+        let (block_bytes, open) = (options.block_bytes.max(1), options.open_options());
+        Self { object, block_bytes, open, state: Mutex::new(State::Unopened) }
     }
 
     /// The next block that nobody has; `None` where there is none.
@@ -113,11 +113,11 @@ impl<'o> Large<'o> {
         let cutter = match std::mem::replace(&mut *state, State::Over) {
             State::Over => return Ok(None),
             State::Open(cutter) => *cutter,
-            State::Unopened => match Reader::open(self.object, &self.limits, cancel) {
+            State::Unopened => match Reader::open(self.object, self.open, cancel) {
                 Ok(reader) => Cutter { reader, carried: Vec::new(), next: 0, offset: self.object.start },
                 Err(error) => {
                     buffer.clear();
-                    let end = End::Last(Some(error.to_string()));
+                    let end = End::Last(Some(error.to_string()), None);
                     let (offset, is_plain) = (self.object.start, false);
                     return Ok(Some(Block { number: 0, offset, stored_bytes: 0, is_plain, end }));
                 }
@@ -158,7 +158,7 @@ impl Cutter {
         let is_plain = self.reader.is_plain();
         let block = |end| Block { number, offset, stored_bytes, is_plain, end };
         if let Some(failure) = ended {
-            return (block(End::Last(failure)), None);
+            return (block(End::Last(failure, self.reader.seal())), None);
         }
         let is_first = number == 0;
         match end_of_records(buffer).filter(|_| !is_first || begins_with_object(buffer)) {

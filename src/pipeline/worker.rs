@@ -11,10 +11,12 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::chunks::{Chunks, NoChunk};
+use super::digests::ObjectDigest;
 use super::quarantine::Quarantined;
 use super::work::{Block, End, Large, Unit};
 use super::{Cancel, Reached, ReadOptions, Watch, observe, skew};
 use crate::coverage::{Coverage, FailedObject};
+use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::event::vocabulary::LogSource;
 use crate::event::{Address, EventBuilder, Scratch};
@@ -24,8 +26,8 @@ use crate::identity::{Evidence, Inventory};
 use crate::json::Value;
 use crate::json::members::Members;
 use crate::lake;
-use crate::limits::Limits;
-use crate::source::{Ahead, Object, Reader};
+use crate::redact;
+use crate::source::{Ahead, Object, OpenOptions, Reader, Seal};
 
 /// A part of the input: a unit, and the number of a block in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +47,8 @@ pub(super) struct Tally {
     pub(super) rejected: Vec<Quarantined>,
     /// The objects that were read to their end, where asked for.
     pub(super) places: Vec<ReadObject>,
+    /// What was read of the objects, where asked for.
+    pub(super) digests: Vec<ObjectDigest>,
 }
 
 /// An object that was read to its end.
@@ -109,6 +113,8 @@ struct Passed {
     position: u64,
     is_plain: bool,
     tail: Vec<u8>,
+    /// What was read of it as it is stored, where that is hashed.
+    seal: Option<Seal>,
 }
 
 impl Passed {
@@ -137,7 +143,7 @@ impl<'w> Worker<'w> {
             sender,
             framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
             decoder: Decoder {
-                builder: EventBuilder::for_columns(options.columns, options.limits.distinct),
+                builder: EventBuilder::new(options.columns, options.limits.distinct, options.redaction),
                 ..Decoder::default()
             },
             part: Part { unit: 0, block: 0 },
@@ -176,11 +182,12 @@ impl<'w> Worker<'w> {
 
     fn small(&mut self, unit: u64, objects: &[Object]) -> Result<(), Stop> {
         self.begin(Part { unit, block: 0 });
-        let mut ahead = Ahead::new(objects, &self.options.limits, self.cancel);
+        let open = self.options.open_options();
+        let mut ahead = Ahead::new(objects, open, self.cancel);
         for object in objects {
             self.restart(object.start);
             self.passed = Passed { position: object.start, ..Passed::default() };
-            let failure = match Chunks::open(object, &mut ahead, (&self.options.limits, self.chunk.len())) {
+            let failure = match Chunks::open(object, &mut ahead, (open, self.chunk.len())) {
                 Ok(chunks) => self.chunks(object, chunks)?,
                 Err(error) => Some(error.to_string()),
             };
@@ -199,7 +206,7 @@ impl<'w> Worker<'w> {
             };
             self.begin(Part { unit, block: block.number });
             self.restart(block.offset);
-            self.passed = Passed { position: block.offset, is_plain: block.is_plain, tail: Vec::new() };
+            self.passed = Passed { position: block.offset, is_plain: block.is_plain, ..Passed::default() };
             if self.options.keeps_places {
                 self.passed.add(&bytes);
             }
@@ -230,13 +237,16 @@ impl<'w> Worker<'w> {
             End::Cut if self.framer.is_between_records() => return Ok(false),
             End::Cut => {
                 large.stop();
-                match reopen_at(object, end, &mut self.chunk, (&self.options.limits, self.cancel)) {
+                match reopen_at(object, end, &mut self.chunk, (self.options.open_options(), self.cancel)) {
                     Ok(reader) => self.chunks(object, Chunks::Here(reader))?,
                     Err(error) => Some(error),
                 }
             }
             End::Rest(reader) => self.chunks(object, Chunks::Here(*reader))?,
-            End::Last(failure) => failure,
+            End::Last(failure, seal) => {
+                self.passed.seal = seal;
+                failure
+            }
         };
         self.end_object(object, failure)?;
         Ok(true)
@@ -266,12 +276,18 @@ impl<'w> Worker<'w> {
             }
         };
         self.chunk = buffer;
+        if ended.is_ok() {
+            self.passed.seal = chunks.seal();
+        }
         ended
     }
 
     fn end_object(&mut self, object: &Object, failure: Option<String>) -> Result<(), Stop> {
+        let Passed { position, is_plain, tail, seal } = std::mem::take(&mut self.passed);
+        if self.options.hashing == Hashing::On {
+            self.decoder.tally.digests.push(ObjectDigest::new(object, seal, failure.clone()));
+        }
         if self.options.keeps_places && failure.is_none() {
-            let Passed { position, is_plain, tail } = std::mem::take(&mut self.passed);
             let end = (is_plain && self.framer.is_between_records()).then_some(position);
             self.decoder.tally.places.push(ReadObject { name: object.name.clone(), end, tail });
         }
@@ -340,9 +356,9 @@ fn reopen_at(
     object: &Object,
     offset: u64,
     chunk: &mut [u8],
-    (limits, cancel): (&Limits, &Cancel),
+    (options, cancel): (OpenOptions, &Cancel),
 ) -> Result<Reader, String> {
-    let mut reader = Reader::open_again(object, limits, cancel).map_err(|error| error.to_string())?;
+    let mut reader = Reader::open_again(object, options, cancel).map_err(|error| error.to_string())?;
     let mut left = offset - object.start.min(offset);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
@@ -440,7 +456,7 @@ impl Decoder {
                 return;
             }
             Recognised::NotOurs(kind) => {
-                self.tally.coverage.skip(kind);
+                self.tally.coverage.skip(&redact::text(kind));
                 return;
             }
         };

@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use super::{Input, Location, azure_blob};
 use super::{Object, Reader, SourceError};
 use crate::cancel::Cancel;
-use crate::limits::Limits;
 
 /// Objects that are opened in their order.
 #[derive(Debug)]
@@ -17,20 +16,20 @@ pub struct Ahead<'o> {
     waiting: std::slice::Iter<'o, Object>,
     #[cfg(feature = "azure")]
     begun: VecDeque<(&'o Object, azure_blob::BlobInput)>,
-    limits: &'o Limits,
+    options: OpenOptions,
     cancel: &'o Cancel,
 }
 
 impl<'o> Ahead<'o> {
     /// Objects that together are small: as many as are on their way are in memory whole.
     #[cfg_attr(not(feature = "azure"), expect(unused_variables, reason = "files need nobody who runs ahead"))]
-    pub fn new(objects: &'o [Object], limits: &'o Limits, cancel: &'o Cancel) -> Self {
+    pub fn new(objects: &'o [Object], options: OpenOptions, cancel: &'o Cancel) -> Self {
         Self {
             #[cfg(feature = "azure")]
             waiting: objects.iter(),
             #[cfg(feature = "azure")]
             begun: VecDeque::new(),
-            limits,
+            options,
             cancel,
         }
     }
@@ -45,7 +44,7 @@ impl<'o> Ahead<'o> {
         if let Location::Blob(_) = object.location {
             return self.open_blob(object);
         }
-        Reader::open(object, self.limits, self.cancel)
+        Reader::open(object, self.options, self.cancel)
     }
 
     #[cfg(feature = "azure")]
@@ -60,10 +59,10 @@ impl<'o> Ahead<'o> {
             }
             match self.begun.pop_front() {
                 Some((begun, input)) if begun.name == object.name => {
-                    return Reader::of(object, self.limits, Ok(Input::Blob(Box::new(input))));
+                    return Reader::of(object, self.options, Ok(Input::Blob(Box::new(input))));
                 }
                 Some(_) => {}
-                None => return Reader::open(object, self.limits, self.cancel),
+                None => return Reader::open(object, self.options, self.cancel),
             }
         }
     }

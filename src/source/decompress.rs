@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
+use crate::digest::{Digest, Hasher, Hashing};
 use crate::limits::Limits;
 
 /// Stored bytes that are read at once (256 KiB).
@@ -30,17 +31,21 @@ const MAGIC_BYTES: usize = 4;
 #[error("{0}")]
 pub(super) struct Unfetched(pub(super) String);
 
-/// A stream that counts the bytes taken from it.
+/// A stream that counts the bytes taken from it, and hashes them where that is asked for.
 #[derive(Debug)]
 struct Counted<R> {
     inner: io::Chain<Cursor<Vec<u8>>, R>,
     bytes: u64,
+    hasher: Option<Hasher>,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.bytes += length as u64;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(buffer.get(..length).unwrap_or_default());
+        }
         Ok(length)
     }
 }
@@ -87,14 +92,14 @@ impl<R: Read> Decompress<R> {
     }
 
     /// Looks at the first bytes and chooses.
-    pub(super) fn new(mut input: R, bounds: Bounds) -> io::Result<Self> {
+    pub(super) fn new(mut input: R, (bounds, hashing): (Bounds, Hashing)) -> io::Result<Self> {
         let mut magic = Vec::with_capacity(MAGIC_BYTES);
         // `read_to_end` asks again after a short read and after an interruption.
         input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
         let is_gzip = magic.starts_with(&GZIP_MAGIC);
         let is_zstd = magic == ZSTD_MAGIC
             || matches!(magic.split_first(), Some((0x50..=0x5f, rest)) if rest == ZSTD_SKIPPABLE_MAGIC);
-        let counted = Counted { inner: Cursor::new(magic).chain(input), bytes: 0 };
+        let counted = Counted { inner: Cursor::new(magic).chain(input), bytes: 0, hasher: Hasher::new(hashing) };
         let codec = if is_gzip {
             let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
             Codec::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered)))
@@ -108,8 +113,8 @@ impl<R: Read> Decompress<R> {
     }
 
     /// Takes the bytes as they are.
-    pub(super) fn plain(input: R, bounds: Bounds) -> Self {
-        let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0 };
+    pub(super) fn plain(input: R, (bounds, hashing): (Bounds, Hashing)) -> Self {
+        let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0, hasher: Hasher::new(hashing) };
         Self { codec: Codec::Plain(counted), bytes: 0, bounds }
     }
 
@@ -156,11 +161,46 @@ impl<R: Read> Decompress<R> {
 
     /// Bytes taken from the stored stream so far.
     pub(super) fn stored_bytes_read(&self) -> u64 {
+        self.counted().bytes
+    }
+
+    fn counted(&self) -> &Counted<R> {
         match &self.codec {
-            Codec::Plain(counted) => counted.bytes,
-            Codec::Gzip(decoder) => decoder.get_ref().get_ref().bytes,
-            Codec::Zstd(decoder) => decoder.get_ref().get_ref().bytes,
+            Codec::Plain(counted) => counted,
+            Codec::Gzip(decoder) => decoder.get_ref().get_ref(),
+            Codec::Zstd(decoder) => decoder.get_ref().get_ref(),
         }
+    }
+
+    fn counted_mut(&mut self) -> &mut Counted<R> {
+        match &mut self.codec {
+            Codec::Plain(counted) => counted,
+            Codec::Gzip(decoder) => decoder.get_mut().get_mut(),
+            Codec::Zstd(decoder) => decoder.get_mut().get_mut(),
+        }
+    }
+
+    /// Where the stored bytes come from.
+    #[cfg(feature = "azure")]
+    pub(super) fn input(&self) -> &R {
+        self.counted().inner.get_ref().1
+    }
+
+    /// The hash of the stored bytes that were taken, and whether these are all; `None` where they are
+    /// not hashed. What nobody took yet, as after a damaged place, is taken first.
+    pub(super) fn seal(&mut self) -> Option<(Digest, bool)> {
+        let counted = self.counted_mut();
+        counted.hasher.as_ref()?;
+        let mut rest = vec![0; BUFFER_BYTES];
+        let is_whole = loop {
+            match counted.read(&mut rest) {
+                Ok(0) => break true,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break false,
+            }
+        };
+        counted.hasher.as_ref().map(|hasher| (hasher.digest(), is_whole))
     }
 }
 
@@ -175,6 +215,8 @@ impl<R: Read + Seek> Decompress<R> {
             Err(error) => Err(error),
             Ok(_) => {
                 magic.seek(SeekFrom::End(0))?;
+                // What is not read in its order has no hash.
+                counted.hasher = None;
                 Ok(true)
             }
         }

@@ -11,6 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::{Listing, Location, Object, SourceError, in_words};
 use crate::parallel;
+use crate::redact;
 
 /// Characters that make an argument a glob, unless it exists as it is written.
 const GLOB_CHARACTERS: [char; 4] = ['*', '?', '[', '{'];
@@ -43,7 +44,7 @@ impl Lister {
                 return self.glob(argument);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(SourceError::NotFound { path: argument.to_owned() });
+                return Err(SourceError::NotFound { path: redact::text(argument).into_owned() });
             }
             Err(error) => self.fail(path, &in_words(&error)),
         }
@@ -63,7 +64,7 @@ impl Lister {
 
     /// Adds the files that a pattern matches, and everything below the folders that it matches.
     fn glob(&mut self, pattern: &str) -> Result<(), SourceError> {
-        let bad = |detail: String| SourceError::BadPattern { pattern: pattern.to_owned(), detail };
+        let bad = |detail: String| SourceError::BadPattern { pattern: redact::text(pattern).into_owned(), detail };
         let glob = GlobBuilder::new(pattern).literal_separator(true).build();
         let matcher = glob.map_err(|error| bad(format!("is no valid glob: {}", error.kind())))?.compile_matcher();
         let base = literal_base(pattern);
@@ -129,7 +130,7 @@ impl Lister {
     }
 
     fn fail(&mut self, path: &Path, detail: &str) {
-        let name = path.display().to_string();
+        let name = redact::text(&path.display().to_string()).into_owned();
         let reason = format!("{name}: {detail}");
         self.failed.push((name, reason));
     }
@@ -137,7 +138,9 @@ impl Lister {
 
 fn found(path: &Path, metadata: &Metadata) -> Found {
     let location = Location::Local(path.to_owned());
-    let object = Object { name: path.display().to_string(), location, size: metadata.len(), start: 0, etag: None };
+    // What was downloaded may have the whole address as its name, signature and all.
+    let name = redact::text(&path.display().to_string()).into_owned();
+    let object = Object { name, location, size: metadata.len(), start: 0, etag: None };
     (object, (metadata.dev(), metadata.ino()))
 }
 

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::{ListOptions, Listing, Location, Object, Reader, SourceError, list, read_range};
 use crate::cancel::Cancel;
-use crate::limits::Limits;
 
 /// A folder with these files, the content of each being its own path.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -40,7 +39,7 @@ fn relative(folder: &Path, name: &str) -> String {
 /// The whole of an object, read in small chunks.
 fn content(object: &Object) -> Result<Vec<u8>, SourceError> {
     let (mut reader, mut all, mut chunk) =
-        (Reader::open(object, &Limits::default(), &Cancel::default())?, Vec::new(), [0; 7]);
+        (Reader::open(object, OpenOptions::default(), &Cancel::default())?, Vec::new(), [0; 7]);
     loop {
         match reader.read(&mut chunk)? {
             0 => return Ok(all),
@@ -187,7 +186,7 @@ fn stored_bytes_are_counted_up_to_the_size_of_the_object() {
     assert_eq!(object.size, packed.len() as u64);
 
     let (mut reader, mut chunk) =
-        (Reader::open(&object, &Limits::default(), &Cancel::default()).unwrap(), vec![0; 1000]);
+        (Reader::open(&object, OpenOptions::default(), &Cancel::default()).unwrap(), vec![0; 1000]);
     while reader.read(&mut chunk).unwrap() > 0 {}
 
     assert_eq!(reader.stored_bytes_read(), object.size);
@@ -223,7 +222,7 @@ fn what_is_opened_in_the_middle_is_not_looked_at_for_compression() {
     let listing = listing(folder.path(), &["a.json"]);
     let in_the_middle = Object { start: 4, ..listing.objects[0].clone() };
     let (mut reader, mut chunk) =
-        (Reader::open(&in_the_middle, &Limits::default(), &Cancel::default()).unwrap(), [0; 20]);
+        (Reader::open(&in_the_middle, OpenOptions::default(), &Cancel::default()).unwrap(), [0; 20]);
 
     assert_eq!(reader.read(&mut chunk).unwrap(), 5);
     assert_eq!(&chunk[..5], b"\x1f\x8b\x08\x00\x00");

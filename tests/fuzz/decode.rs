@@ -15,7 +15,7 @@ const ADDRESS: Address<'_> = Address { object: "log", offset: 0, length: 0, in_b
 type Decoded = Result<RecordBatch, String>;
 
 fn row(row: &airside::event::Row<'_>, text: &str) -> RecordBatch {
-    let mut builder = EventBuilder::new();
+    let mut builder = EventBuilder::default();
     builder.append(row, &ADDRESS, |hasher| {
         hasher.update(text.as_bytes());
     });

@@ -6,7 +6,6 @@ use std::process::Output;
 use std::time::Instant;
 
 use airside::cancel::Cancel;
-use airside::limits::Limits;
 use airside::pipeline::{self, Loaded, Quarantine, ReadOptions, Unwatched};
 use airside::source::{self, Ahead, ListOptions};
 
@@ -86,6 +85,29 @@ fn a_container_gives_what_the_same_files_give() {
     let expected = stdout(&files).replace(&format!("{}/", path(&tenant)), &container.object(""));
     assert!(expected.contains(&container.object("insights-activity-logs/")));
     assert_eq!(stdout(&blobs), expected);
+}
+
+#[test]
+fn a_manifest_has_the_etag_of_a_blob_and_nothing_of_its_signature() {
+    let container = azurite().container();
+    let packed = gzip(&lines(0..3));
+    container.put("logs/a.json.gz", &packed);
+    let (folder, url) = (tempfile::tempdir().unwrap(), container.url("logs/"));
+    let custody = folder.path().join("custody.json");
+
+    let output = airside(&["identities", &url, "--custody", path(&custody)]);
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = std::fs::read_to_string(&custody).unwrap();
+    assert!(!text.contains("sig=") && !text.contains("sv="), "{text}");
+    let manifest: Value = serde_json::from_str(&text).unwrap();
+    let object = &manifest["objects"][0];
+    assert_eq!(object["name"], container.object("logs/a.json.gz"));
+    assert!(object["etag"].as_str().unwrap().starts_with("\"0x"), "{object}");
+    assert_eq!(object["sha256"], crate::custody::sha256sum_of(&packed));
+    assert_eq!(code(&airside(&["verify-custody", path(&custody), &url])), 0);
+    container.put("logs/a.json.gz", gzip(&lines(0..4)));
+    assert_eq!(code(&airside(&["verify-custody", path(&custody), &url])), 1);
 }
 
 #[test]
@@ -256,8 +278,7 @@ fn figure(name: &str, (objects, bytes): (usize, usize), read: impl Fn()) -> Stri
 fn drain(argument: &str) {
     let listing = source::list(&[argument.to_owned()], &ListOptions::default()).unwrap();
     let (cancel, mut chunk) = (Cancel::default(), vec![0; 1 << 20]);
-    let limits = Limits::default();
-    let mut ahead = Ahead::new(&listing.objects, &limits, &cancel);
+    let mut ahead = Ahead::new(&listing.objects, OpenOptions::default(), &cancel);
     for object in &listing.objects {
         let mut reader = ahead.open(object).unwrap();
         while reader.read(&mut chunk).unwrap() > 0 {}

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airside::cancel::Cancel;
-use airside::limits::Limits;
 use airside::source::{self, ListOptions, Object, Reader};
 use airside::time::UtcMicros;
 
@@ -170,8 +169,8 @@ fn a_blob_that_is_replaced_before_any_of_it_was_read_is_read_as_it_is() {
     container.put("a.json", "{}");
 
     let (mut reader, mut chunk) =
-        (Reader::open(&listing.objects[0], &Limits::default(), &Cancel::default()).unwrap(), [0; 100]);
-    let again = Reader::open_again(&listing.objects[0], &Limits::default(), &Cancel::default());
+        (Reader::open(&listing.objects[0], OpenOptions::default(), &Cancel::default()).unwrap(), [0; 100]);
+    let again = Reader::open_again(&listing.objects[0], OpenOptions::default(), &Cancel::default());
 
     assert_eq!(reader.read(&mut chunk).unwrap(), 2);
     assert_eq!(reader.read(&mut chunk).unwrap(), 0);
@@ -191,7 +190,7 @@ fn a_range_of_a_blob_and_the_rest_of_it_can_be_read_alone() {
     assert_eq!(source::read_range(object, 8, 99, &cancel).unwrap(), b"89", "nothing beyond what was listed");
     assert_eq!(source::read_range(object, 10, 1, &cancel).unwrap(), b"");
     let (mut reader, mut chunk) =
-        (Reader::open(&Object { start: 7, ..object.clone() }, &Limits::default(), &cancel).unwrap(), [0; 100]);
+        (Reader::open(&Object { start: 7, ..object.clone() }, OpenOptions::default(), &cancel).unwrap(), [0; 100]);
     assert_eq!(reader.read(&mut chunk).unwrap(), 3);
     assert_eq!(&chunk[..3], b"789");
 }

@@ -20,6 +20,7 @@ mod azure_token;
 mod azurite;
 mod cli;
 mod comfort;
+mod custody;
 mod fast_path;
 #[cfg(feature = "azure")]
 mod fault_proxy;
@@ -44,10 +45,12 @@ mod questions;
 mod real_logs;
 mod render;
 mod report_html;
+mod reproducible;
 mod rule_library;
 mod rules_cli;
 #[cfg(feature = "sigma")]
 mod rules_import;
+mod secrets;
 mod show;
 #[cfg(feature = "sigma")]
 mod sigma_meaning;

@@ -23,7 +23,7 @@ fn uids(events: &[Value]) -> String {
 
 /// What `--format json` shows of these events.
 fn shown(uids: &str, logs: &str) -> Vec<Value> {
-    let output = airside(&["show", uids, logs, "--format", "json"]);
+    let output = airside(&["show", uids, logs, "--format", "json", "--raw"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     serde_json::from_str::<Value>(&stdout(&output)).unwrap()["events"].as_array().unwrap().clone()
 }

@@ -110,6 +110,20 @@ fn the_history_outlives_the_session_and_is_nobody_elses_to_read() {
 }
 
 #[test]
+fn no_signature_that_was_typed_gets_into_the_history() {
+    let states = tempfile::tempdir().unwrap();
+    let query = "SELECT 77000 + 885 AS n, 'https://a.blob.core.windows.net/c?sv=1&sig=TOPSECRET' AS url;";
+    let mut steps = vec![ready(), send(query), send(ENTER), expect("77885"), ready()];
+    steps.extend(leave());
+
+    prompt(states.path(), &steps);
+
+    let history = fs::read_to_string(states.path().join("airside/history")).unwrap();
+    assert!(history.contains("77000") && history.contains("sv=1&sig=***"), "{history}");
+    assert!(!history.contains("TOPSECRET"), "{history}");
+}
+
+#[test]
 fn ctrl_c_stops_the_query_and_not_the_prompt() {
     let states = tempfile::tempdir().unwrap();
     let endless = "SELECT count(*) FROM events a, events b, events c, events d WHERE a.length < b.length + c.length;";

@@ -50,13 +50,9 @@ pub struct ShowArgs {
     #[command(flatten)]
     pub read: ReadArgs,
 
-    /// Write the bytes of the record to standard output, and nothing else
-    #[arg(long, conflicts_with = "format")]
-    pub raw: bool,
-
-    /// Format of standard output
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ShowFormat::Table)]
-    pub format: ShowFormat,
+    /// Format of standard output; `table` unless given, and with --raw nothing but the records' bytes
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<ShowFormat>,
 }
 
 /// Formats of an event with its record.

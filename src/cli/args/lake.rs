@@ -79,7 +79,7 @@ pub struct HistoryArgs {
 #[derive(Debug, Clone, Args)]
 pub struct FollowArgs {
     /// Look again and again for what is new, and print findings as they appear, until interrupted
-    #[arg(long, conflicts_with_all = ["output", "fail_on", "coverage", "quarantine", "baseline"])]
+    #[arg(long, conflicts_with_all = ["output", "fail_on", "coverage", "quarantine", "baseline", "custody"])]
     pub follow: bool,
 
     /// With --follow: seconds between looks

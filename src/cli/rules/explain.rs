@@ -13,10 +13,12 @@ use crate::cli::engine::{
 use crate::cli::output::{Terminal, to_stdout};
 use crate::cli::readability;
 use crate::coverage::Coverage;
+use crate::digest::Hashing;
 use crate::error::{ExitCode, RunError};
 use crate::finding::exceptions::Exceptions;
 use crate::limits::Limits;
 use crate::pipeline::{self, Cancel, Opened, Quarantine, Unwatched};
+use crate::redact::Redaction;
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, counted, field, painted};
 use crate::report::{ReportError, SCHEMA_VERSION, Style, json};
@@ -69,6 +71,8 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
         threads: None,
         limits: Limits::default(),
         now: None,
+        hashing: Hashing::Off,
+        redaction: Redaction::On,
     };
     let threads = available_threads();
     let runtime = runtime(threads)?;

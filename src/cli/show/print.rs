@@ -1,5 +1,6 @@
 //! Prints events with their records, for people and for programs.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use super::Shown;
 use super::find::At;
 use crate::pipeline::record::Encoding;
+use crate::redact::{self, Redaction};
 use crate::report::escape::{Escaped, escaped, json_safe};
 use crate::report::layout::{Paint, counted, field, number, painted};
 use crate::report::pretty::pretty;
@@ -16,8 +18,16 @@ use crate::report::{ReportError, SCHEMA_VERSION, Style, json};
 /// Columns that say where the record lies, which stands above.
 const PLACE: [&str; 7] = ["event_uid", "object", "offset", "length", "block_record", "body_offset", "locations"];
 
+/// Stands for bytes that hold a secret.
+const HIDDEN: &str = "(not shown: a secret is in it; --raw writes it as it is)";
+
 /// For people: where the record lies, its bytes, the same laid out, and the columns it became.
-pub(super) fn table(shown: &[Shown], out: &mut dyn Write, style: Style) -> Result<(), ReportError> {
+pub(super) fn table(
+    shown: &[Shown],
+    redaction: Redaction,
+    out: &mut dyn Write,
+    style: Style,
+) -> Result<(), ReportError> {
     for (at, event) in shown.iter().enumerate() {
         if at > 0 {
             writeln!(out).map_err(ReportError::write)?;
@@ -25,16 +35,31 @@ pub(super) fn table(shown: &[Shown], out: &mut dyn Write, style: Style) -> Resul
         place(event, out, style).map_err(ReportError::write)?;
         let heading = |out: &mut dyn Write, text: &str| writeln!(out, "\n{}", painted(style, Paint::Strong, text));
         heading(out, "raw").map_err(ReportError::write)?;
-        for line in event.record.text.lines() {
+        let (raw, record) = redacted(event, redaction);
+        for line in raw.as_deref().unwrap_or(HIDDEN).lines() {
             writeln!(out, "{}", Escaped(line)).map_err(ReportError::write)?;
         }
         heading(out, "record").map_err(ReportError::write)?;
-        let laid_out = pretty(&event.record.json);
+        let laid_out = pretty(&record);
         writeln!(out, "{}", json_safe(&laid_out)).map_err(ReportError::write)?;
         heading(out, "event").map_err(ReportError::write)?;
         columns(event, out, style)?;
     }
     Ok(())
+}
+
+/// The bytes of a record as text, and the record as JSON without its secrets; where it has such, the
+/// bytes are not for showing.
+fn redacted(event: &Shown, redaction: Redaction) -> (Option<Cow<'_, str>>, Cow<'_, str>) {
+    if redaction == Redaction::Off {
+        return (Some(Cow::Borrowed(&event.record.text)), Cow::Borrowed(&event.record.json));
+    }
+    let record = redact::json(&event.record.json);
+    let raw = match &record {
+        Cow::Borrowed(_) => Some(redact::text(&event.record.text)),
+        Cow::Owned(_) => None,
+    };
+    (raw, record)
 }
 
 fn place(event: &Shown, out: &mut dyn Write, style: Style) -> std::io::Result<()> {
@@ -90,12 +115,13 @@ struct JsonPlace<'a> {
 }
 
 /// For programs: `{"schema_version":…,"events":[…]}`, each with `event_uid`, `places` (the first is
-/// the record's), `encoding`, `raw` (the bytes as text), `record` (the same as JSON) and `event`.
-pub(super) fn json(shown: &[Shown], out: &mut dyn Write) -> Result<(), ReportError> {
+/// the record's), `encoding`, `raw` (the bytes as text; null where a secret is in them), `record` (the same as JSON) and `event`.
+pub(super) fn json(shown: &[Shown], redaction: Redaction, out: &mut dyn Write) -> Result<(), ReportError> {
     write!(out, "{{\"schema_version\":{SCHEMA_VERSION},\"events\":[").map_err(ReportError::write)?;
     for (at, event) in shown.iter().enumerate() {
         let places: Vec<JsonPlace<'_>> = event.found.places().map(json_place).collect();
         let schema = event.found.row.schema();
+        let (raw, record) = redacted(event, redaction);
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         write!(
             out,
@@ -104,8 +130,8 @@ pub(super) fn json(shown: &[Shown], out: &mut dyn Write) -> Result<(), ReportErr
             json::text(&event.found.uid)?,
             json::text(&places)?,
             json::text(event.record.encoding.as_str())?,
-            json::text(&event.record.text)?,
-            json_safe(&event.record.json.replace(['\n', '\r'], " ")),
+            json::text(&raw)?,
+            json_safe(&record.replace(['\n', '\r'], " ")),
             json::text(&json_row(&event.found.row, &names, 0))?,
         )
         .map_err(ReportError::write)?;

@@ -46,6 +46,12 @@ pub(super) fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicr
             hint: Some("-c SQL or -f FILE says which".to_owned()),
         });
     }
+    if args.read.custody.is_some() {
+        return Err(RunError::Usage {
+            message: "--custody needs one query, whose answer it records".to_owned(),
+            hint: Some("-c SQL or -f FILE says which".to_owned()),
+        });
+    }
     let read = args.read.options(now)?;
     let format = super::format(args.format, terminal)?;
     let desk = Desk::new(&read)?;

@@ -1,4 +1,5 @@
 use arrow::array::{Array, AsArray};
+use arrow::util::pretty::pretty_format_batches;
 
 use super::*;
 use crate::time::UtcMicros;
@@ -7,7 +8,7 @@ const ADDRESS: Address<'static> = Address { object: "a.json", offset: 7, length:
 
 #[test]
 fn equal_things_in_different_spelling_share_one_code() {
-    let mut builder = EventBuilder::new();
+    let mut builder = EventBuilder::default();
     for id in ["8E3AF657A8FF443CA75C2FE8C4BCB635", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", ""] {
         let mut row = Row::new(LogSource::Activity, Form::Archive);
         row.time = Some(UtcMicros(1));
@@ -27,7 +28,7 @@ fn equal_things_in_different_spelling_share_one_code() {
 
 #[test]
 fn a_batch_has_the_decoded_schema_and_the_address_of_each_row() {
-    let mut builder = EventBuilder::new();
+    let mut builder = EventBuilder::default();
     let row = Row::new(LogSource::Storage, Form::Archive);
     builder.append(&row, &Address { in_block: Some((2, 3)), ..ADDRESS }, |_| {});
     builder.append(&row, &ADDRESS, |_| {});
@@ -39,4 +40,29 @@ fn a_batch_has_the_decoded_schema_and_the_address_of_each_row() {
     assert_eq!((column("offset").value(0), column("length").value(0)), (7, 9));
     assert_eq!((column("block_record").value(0), column("body_offset").value(0)), (2, 3));
     assert!(column("block_record").is_null(1));
+}
+
+/// Secrets go when a batch is finished: uids are made of what the records say.
+#[test]
+fn secrets_are_taken_out_of_every_text_and_uids_stay() {
+    let mut row = Row::new(LogSource::Activity, Form::Archive);
+    row.set(TextColumn::Operation, Some("a/b/write"));
+    row.set(TextColumn::TargetId, Some("/x?sig=TOPSECRET"));
+    row.set(TextColumn::ObjectPath, Some("x?sv=1&sig=TOPSECRET"));
+    row.set(TextColumn::RequestBody, Some(r#"{"adminPassword":"TOPSECRET","keyName":"key1"}"#));
+    let build = |redaction| {
+        let mut builder = EventBuilder::new(ReadColumns::ALL, BATCH_ROWS, redaction);
+        builder.append(&row, &Address { object: "o", offset: 0, length: 1, in_block: None }, |_| {});
+        let batch = builder.finish().unwrap();
+        pretty_format_batches(&[batch]).unwrap().to_string()
+    };
+    let uid = |table: &str| table.lines().nth(3).unwrap().split('|').nth(2).unwrap().to_owned();
+
+    let (redacted, raw) = (build(Redaction::On), build(Redaction::Off));
+
+    assert_eq!(raw.matches("TOPSECRET").count() + raw.matches("topsecret").count(), 3);
+    assert!(!redacted.to_ascii_lowercase().contains("topsecret"), "{redacted}");
+    assert!(redacted.contains(r#"{"adminPassword":"(redacted, 9 characters)","keyName":"key1"}"#), "{redacted}");
+    assert!(redacted.contains("x?sv=1&sig=***"), "{redacted}");
+    assert_eq!(uid(&redacted), uid(&raw));
 }

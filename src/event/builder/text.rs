@@ -10,47 +10,75 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::dictionary;
 use crate::event::fold::{fold, fold_trimmed, is_as_written, trimmed};
 use crate::event::schema::{self, ColumnType, Fold, TextColumn};
+use crate::redact::{self, Redaction};
+
+/// A text column under way.
+#[derive(Debug)]
+pub(super) struct TextStore {
+    store: Store,
+    holds: Holds,
+}
 
 #[derive(Debug)]
-pub(super) enum TextStore {
+enum Store {
     Dictionary(DictionaryColumn),
     Plain(PlainColumn),
+}
+
+/// What the texts of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Json,
+    Text,
 }
 
 impl TextStore {
     pub(super) fn new(column: TextColumn) -> Self {
         let spec = schema::COLUMNS.iter().find(|spec| spec.name == column.name());
-        match spec.map(|spec| spec.column_type) {
-            Some(ColumnType::Text) => Self::Plain(PlainColumn::new(column.fold())),
-            _ => Self::Dictionary(DictionaryColumn::new(column.fold())),
-        }
+        let store = match spec.map(|spec| spec.column_type) {
+            Some(ColumnType::Text) => Store::Plain(PlainColumn::new(column.fold())),
+            _ => Store::Dictionary(DictionaryColumn::new(column.fold())),
+        };
+        let holds = match column {
+            TextColumn::RequestBody | TextColumn::ResponseBody => Holds::Json,
+            _ => Holds::Text,
+        };
+        Self { store, holds }
     }
 
     pub(super) fn push(&mut self, raw: Option<&str>) {
-        match self {
-            Self::Dictionary(column) => column.push(raw),
-            Self::Plain(column) => column.push(raw),
+        match &mut self.store {
+            Store::Dictionary(column) => column.push(raw),
+            Store::Plain(column) => column.push(raw),
         }
     }
 
     pub(super) fn current(&self) -> Option<&str> {
-        match self {
-            Self::Dictionary(column) => column.current(),
-            Self::Plain(column) => column.current(),
+        match &self.store {
+            Store::Dictionary(column) => column.current(),
+            Store::Plain(column) => column.current(),
         }
     }
 
     pub(super) fn plain_bytes(&self) -> usize {
-        match self {
-            Self::Dictionary(column) => column.values.text.len(),
-            Self::Plain(column) => column.texts.text.len(),
+        match &self.store {
+            Store::Dictionary(column) => column.values.text.len(),
+            Store::Plain(column) => column.texts.text.len(),
         }
     }
 
-    pub(super) fn finish(&mut self, _column_type: ColumnType) -> Result<ArrayRef, ArrowError> {
-        match self {
-            Self::Dictionary(column) => column.finish(),
-            Self::Plain(column) => column.finish(),
+    /// The column so far, without the secrets in its texts where these are to be taken out.
+    pub(super) fn finish(&mut self, redaction: Redaction) -> Result<ArrayRef, ArrowError> {
+        if redaction == Redaction::On {
+            let texts = match &mut self.store {
+                Store::Dictionary(column) => &mut column.values,
+                Store::Plain(column) => &mut column.texts,
+            };
+            texts.redact(self.holds);
+        }
+        match &mut self.store {
+            Store::Dictionary(column) => column.finish(),
+            Store::Plain(column) => column.finish(),
         }
     }
 }
@@ -79,6 +107,28 @@ impl Texts {
     /// Ends the text that was appended to `self.text`.
     fn close(&mut self) {
         self.offsets.push(i32::try_from(self.text.len()).unwrap_or(i32::MAX));
+    }
+
+    /// Takes the secrets out. All texts are looked at at once, and one by one only where there may
+    /// be something.
+    fn redact(&mut self, holds: Holds) {
+        let may_hold = match holds {
+            Holds::Json => redact::json_may_hold(&self.text),
+            Holds::Text => redact::text_may_hold(&self.text),
+        };
+        if !may_hold {
+            return;
+        }
+        let redact = |text| match holds {
+            Holds::Json => redact::json(text),
+            Holds::Text => redact::text(text),
+        };
+        let mut redacted = Self::new();
+        for at in 0..self.len() {
+            redacted.text.push_str(&redact(self.get(at).unwrap_or_default()));
+            redacted.close();
+        }
+        *self = redacted;
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {

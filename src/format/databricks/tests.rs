@@ -51,9 +51,6 @@ fn decoded<T>(text: &str, check: impl FnOnce(Decoded<'_>) -> T) -> T {
     with_record(text, JSON_IN_STRINGS, |root, scratch| {
         assert!(probe(root), "not recognised: {text}");
         let row = decode(root, scratch);
-        if let Ok(row) = &row {
-            assert!(TextColumn::ALL.iter().all(|column| !row.get(*column).unwrap_or("").contains("TOPSECRET")));
-        }
         check(row)
     })
 }
@@ -160,32 +157,6 @@ fn the_connector_behind_a_credential_is_found_where_parameters_name_it() {
         let body = format!(r#"{{"name":"c1","azure_managed_identity":{{"access_connector_id":"{CONNECTOR}"}}}}"#);
         assert_eq!(row.get(TextColumn::RequestBody), Some(body.as_str()));
     });
-}
-
-#[test]
-fn secrets_in_parameters_are_masked_and_their_names_stay() {
-    let principal = r#","requestParams":"{\"azure_service_principal\":\"{\\\"application_id\\\":\\\"a\\\",\\\"client_secret\\\":\\\"TOPSECRET\\\"}\"}""#;
-    let put = r#","requestParams":{"scope":"s","key":"k","string_value":"TOPSECRET"}"#;
-    let unparsed = r#","requestParams":{"spark_conf":"{\"fs.azure.account.key.x\":\"TOPSECRET\"}"}"#;
-    let url = r#","requestParams":{"path":"https://l.blob.core.windows.net/c?sv=1&sig=TOPSECRET&sp=r"}"#;
-    let truncated = r#","requestParams":"{\"client_secret\":\"TOPSECRET\", ... truncated""#;
-    let table = [
-        (
-            "unityCatalog",
-            "createStorageCredential",
-            principal,
-            r#"{"azure_service_principal":{"application_id":"a","client_secret":"***"}}"#,
-        ),
-        ("secrets", "putSecret", put, r#"{"scope":"s","key":"k","string_value":"***"}"#),
-        ("clusters", "create", unparsed, r#"{"spark_conf":"***account.key***"}"#),
-        ("globalInitScripts", "create", url, r#"{"path":"https://l.blob.core.windows.net/c?sv=1&sig=***&sp=r"}"#),
-        ("secrets", "putSecret", truncated, r#""***client_secret***""#),
-    ];
-    for (service, action, parameters, expected) in table {
-        decoded(&record(service, action, parameters), |row| {
-            assert_eq!(row.unwrap().get(TextColumn::RequestBody), Some(expected), "{service}/{action}");
-        });
-    }
 }
 
 #[test]

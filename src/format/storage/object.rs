@@ -3,7 +3,7 @@
 use super::Fields;
 use crate::event::{Row, Scratch, TextColumn};
 use crate::format::pick::{contains, segment_after, through_segment};
-use crate::format::sas::{Uri, decode_percent, has_signature, without_signatures};
+use crate::format::sas::{Uri, decode_percent};
 
 /// The segment before the account's name in a resource id.
 const ACCOUNT_MARKER: &str = "/storageAccounts/";
@@ -32,8 +32,6 @@ pub(super) fn set<'r>(row: &mut Row<'r>, fields: &Fields<'r>, uri: Uri<'r>, scra
 
     let keyed = fields.object_key.and_then(without_account).filter(|rest| !rest.is_empty());
     let path = keyed.unwrap_or_else(|| decode_percent(uri.path, scratch));
-    // Some clients escape the question mark, and the whole query becomes part of the name.
-    let path = if has_signature(path) { scratch.keep(&without_signatures(path, "***")) } else { path };
     let (container, object) = split(path, service(fields, uri));
     row.set(TextColumn::Container, container);
     row.set(TextColumn::ObjectPath, object);

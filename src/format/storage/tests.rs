@@ -218,22 +218,6 @@ fn a_plain_sas_has_no_principal() {
     }
 }
 
-/// A client that escapes the question mark makes the signature part of the name.
-#[test]
-fn a_signature_in_a_name_is_masked() {
-    let escaped = r#","uri":"https://lake01.blob.core.windows.net/b/x%3Fsv%3D1%26sig%3DTOPSECRET""#;
-    let key = r#","properties":{"objectKey":"/lake01/b/x?sv=1&sig=TOPSECRET"}"#;
-    for more in [escaped, key] {
-        decoded(&record("{}", more), |row| {
-            assert_eq!(row.unwrap().get(TextColumn::ObjectPath), Some("x?sv=1&sig=***"), "{more}");
-        });
-    }
-    let partitioned = r#","properties":{"objectKey":"/lake01/b/t/sig=1/part-0"}"#;
-    decoded(&record("{}", partitioned), |row| {
-        assert_eq!(row.unwrap().get(TextColumn::ObjectPath), Some("t/sig=1/part-0"));
-    });
-}
-
 #[test]
 fn every_kind_of_authentication_is_folded() {
     let table = [

@@ -8,6 +8,7 @@ use deltalake_core::logstore::LogStoreRef;
 use url::Url;
 
 use super::{LakeError, delta};
+use crate::redact;
 #[cfg(feature = "azure")]
 use crate::source::BlobFolder;
 
@@ -66,7 +67,7 @@ impl LakeLocation {
         if folder.exists() && !folder.is_dir() {
             return Err(wrong("is no folder".to_owned()));
         }
-        Ok(Self { name: argument.to_owned(), place: Place::Local(folder) })
+        Ok(Self { name: redact::text(argument).into_owned(), place: Place::Local(folder) })
     }
 
     #[cfg(feature = "azure")]

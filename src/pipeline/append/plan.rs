@@ -8,6 +8,7 @@ use super::super::worker::ReadObject;
 use super::{AppendOptions, Appended};
 use crate::cancel::Cancel;
 use crate::lake::table::{Entry, Ledger};
+use crate::redact;
 use crate::source::{self, Location, Object};
 
 /// Most objects of a round: a page of the ledger names all of them.
@@ -179,9 +180,8 @@ fn full_name(object: &Object) -> String {
         Location::Stdin => object.name.clone(),
         #[cfg(feature = "azure")]
         Location::Blob(_) => object.name.clone(),
-        Location::Local(path) => {
-            std::path::absolute(path).map_or_else(|_error| object.name.clone(), |path| path.display().to_string())
-        }
+        Location::Local(path) => std::path::absolute(path)
+            .map_or_else(|_error| object.name.clone(), |path| redact::text(&path.display().to_string()).into_owned()),
     }
 }
 

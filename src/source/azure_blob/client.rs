@@ -28,6 +28,9 @@ use super::transport::Retries;
 /// Which bytes an answer holds.
 const CONTENT_RANGE: HeaderName = HeaderName::from_static("content-range");
 
+/// Which version of a blob an answer holds, where the account keeps versions.
+const VERSION_ID: HeaderName = HeaderName::from_static("x-ms-version-id");
+
 /// A container, with what it takes to ask for its blobs.
 pub(super) struct Container {
     pub(super) address: Address,
@@ -142,13 +145,14 @@ impl Container {
         read().map_err(|error| Problem::of(&error))
     }
 
-    /// Bytes of the blob as it was with this ETag, as they come.
+    /// Bytes of the blob as it was with this ETag, as they come, and its version where there are
+    /// versions.
     pub(super) async fn range(
         &self,
         path: &str,
         etag: &str,
         (offset, length): (u64, u64),
-    ) -> Result<AsyncResponseBody, Problem> {
+    ) -> Result<(AsyncResponseBody, Option<String>), Problem> {
         let options = BlobClientDownloadOptions {
             if_match: Some(Etag::from(etag)),
             // One request: ranges are put in parallel, and repeated, here and not by the SDK.
@@ -163,7 +167,8 @@ impl Container {
         if !is_asked && (offset > 0 || result.properties.content_length != Some(length)) {
             return Err(Problem::Odd("it holds other bytes than were asked for".to_owned()));
         }
-        Ok(result.body)
+        let version = result.headers.get_optional_str(&VERSION_ID).map(str::to_owned);
+        Ok((result.body, version))
     }
 
     fn blob(&self, path: &str) -> BlobClient {

@@ -25,12 +25,14 @@ pub(super) struct Pinned {
     version: Version,
     /// The ETag under which those bytes can be had.
     etag: Mutex<String>,
+    /// What the service calls the version that the bytes came from, where it keeps versions.
+    version_id: Mutex<Option<String>>,
 }
 
 impl Pinned {
     pub(super) fn new(container: Arc<Container>, path: String, version: Version) -> Self {
         let etag = Mutex::new(version.etag.clone());
-        Self { container, path, version, etag }
+        Self { container, path, version, etag, version_id: Mutex::default() }
     }
 
     pub(super) fn container(&self) -> &Container {
@@ -56,8 +58,11 @@ impl Pinned {
             let etag = self.etag();
             let rest = (offset + had as u64, length - had as u64);
             let problem = match self.container.range(&self.path, &etag, rest).await {
-                Ok(body) => match take(body, length, &mut bytes).await {
-                    Ok(()) => break,
+                Ok((body, version_id)) => match take(body, length, &mut bytes).await {
+                    Ok(()) => {
+                        *self.version_id.lock().unwrap_or_else(PoisonError::into_inner) = version_id;
+                        break;
+                    }
                     Err(problem) => problem,
                 },
                 Err(problem) if problem.is_status(412) && appends < APPENDS => {
@@ -76,8 +81,14 @@ impl Pinned {
         Ok(bytes)
     }
 
-    fn etag(&self) -> String {
+    /// The ETag under which the bytes can be had.
+    pub(super) fn etag(&self) -> String {
         self.etag.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The version that the last range came from, where the account keeps versions.
+    pub(super) fn version_id(&self) -> Option<String> {
+        self.version_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes the ETag of a blob that was only appended to. `refused` is the one that no longer holds.

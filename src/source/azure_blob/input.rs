@@ -112,6 +112,11 @@ impl BlobInput {
         input
     }
 
+    /// The ETag under which its bytes are had, and the version, where the account keeps them.
+    pub(in crate::source) fn version(&self) -> (String, Option<String>) {
+        (self.pinned.etag(), self.pinned.version_id())
+    }
+
     /// Goes on at another offset; what is on its way is given up.
     pub(in crate::source) fn go_to(&mut self, offset: u64) {
         self.ahead.clear();

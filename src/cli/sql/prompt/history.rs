@@ -5,7 +5,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use reedline::{FileBackedHistory, History};
+use reedline::{
+    FileBackedHistory, History, HistoryItem, HistoryItemId, HistorySessionId, Result as HistoryResult, SearchQuery,
+};
+
+use crate::redact;
 
 /// Queries that are remembered.
 const ENTRIES: usize = 5000;
@@ -20,7 +24,50 @@ pub(super) fn open() -> Option<Box<dyn History>> {
     let file = path()?;
     make(&file).ok()?;
     let history = FileBackedHistory::with_file(ENTRIES, file).ok()?;
-    Some(Box::new(history))
+    Some(Box::new(WithoutSecrets(history)))
+}
+
+/// A history that no secret gets into: not the signature of an address that was pasted, not a key.
+#[derive(Debug)]
+struct WithoutSecrets(FileBackedHistory);
+
+impl History for WithoutSecrets {
+    fn save(&mut self, mut item: HistoryItem) -> HistoryResult<HistoryItem> {
+        item.command_line = redact::text(&item.command_line).into_owned();
+        self.0.save(item)
+    }
+
+    fn load(&self, id: HistoryItemId) -> HistoryResult<HistoryItem> {
+        self.0.load(id)
+    }
+
+    fn count(&self, query: SearchQuery) -> HistoryResult<i64> {
+        self.0.count(query)
+    }
+
+    fn search(&self, query: SearchQuery) -> HistoryResult<Vec<HistoryItem>> {
+        self.0.search(query)
+    }
+
+    fn update(&mut self, id: HistoryItemId, updater: &dyn Fn(HistoryItem) -> HistoryItem) -> HistoryResult<()> {
+        self.0.update(id, updater)
+    }
+
+    fn clear(&mut self) -> HistoryResult<()> {
+        self.0.clear()
+    }
+
+    fn delete(&mut self, id: HistoryItemId) -> HistoryResult<()> {
+        self.0.delete(id)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn session(&self) -> Option<HistorySessionId> {
+        self.0.session()
+    }
 }
 
 /// `$XDG_STATE_HOME/airside/history`, by default below `~/.local/state`:

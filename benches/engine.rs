@@ -192,6 +192,7 @@ fn analyse(loaded: Loaded, library: &Library, runtime: &tokio::runtime::Runtime)
         activity: false,
         memory_limit_bytes: 12 << 30,
         threads: 2,
+        rule_timeout: None,
     };
     runtime.block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap()
 }

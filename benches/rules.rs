@@ -139,6 +139,7 @@ fn all_together(runtime: &Runtime, loaded: Loaded, library: &Library, rules: Vec
         activity: false,
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
         threads: 2,
+        rule_timeout: None,
     };
     let began = Instant::now();
     let analysis = runtime.block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap();

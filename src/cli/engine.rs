@@ -15,7 +15,7 @@ use super::args::{ProgressChoice, ReadOptions, RuleSelection};
 use super::inventory;
 use super::output::Outputs;
 use super::progress::Progress;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, NotEvaluable};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::finding::exceptions::{Config, Exceptions};
@@ -33,6 +33,9 @@ use crate::source::{self, ListOptions, Listing};
 
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
+
+/// Stack of a thread, as the first one has (8 MiB): plans are walked by recursion.
+const STACK_BYTES: usize = 8 << 20;
 
 /// Memory that is used where the machine does not say how much it has (4 GiB).
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
@@ -74,6 +77,8 @@ pub(super) struct Scan {
     pub(super) rules: Vec<Rule>,
     /// The baseline after this run, where one is kept.
     pub(super) baseline: Option<Baseline>,
+    /// The rules that were stopped because they asked for more time or memory than they may have.
+    pub(super) stopped: Vec<NotEvaluable>,
 }
 
 /// Lists what is to be read. Comes before output files are opened, so that none of them is listed.
@@ -120,6 +125,7 @@ pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
 pub(super) fn runtime(threads: usize) -> Result<Runtime, RunError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| RunError::internal("cannot start threads", error))
@@ -155,9 +161,12 @@ pub(super) fn execute(
     let progress = Progress::new(progress, listing.stored_bytes());
     let ran = run(request, listing, (rules, exceptions, lists), &runtime, (&machine, &progress, &cancel, outputs));
     progress.finish();
-    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = ran?;
+    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped } = ran?;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
-    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules: asked_for, baseline })
+    for NotEvaluable { rule, reason } in &stopped {
+        writeln!(io::stderr(), "the rule '{}' was {}", Escaped(rule), Escaped(reason)).unwrap_or_default();
+    }
+    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules: asked_for, baseline, stopped })
 }
 
 /// How much of the machine to use.
@@ -209,6 +218,7 @@ fn run(
         exceptions,
         memory_limit_bytes: machine.memory_bytes,
         threads: machine.threads,
+        rule_timeout: request.rules.as_ref().and_then(|rules| rules.timeout),
     };
     let of_one_thread = match loaded.streams {
         Streams::Memory(_) => None,

@@ -3,7 +3,7 @@
 use crate::cli::args::ScanArgs;
 use crate::cli::engine::{execute, list};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
-use crate::cli::{Request, Scan, dry_run, readability, strongest};
+use crate::cli::{Request, Scan, completeness, dry_run, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::pipeline::Baseline;
@@ -62,7 +62,7 @@ fn exit_code(scan: &Scan, fail_on: Option<Severity>) -> ExitCode {
     let fails =
         fail_on.is_some_and(|least| scan.findings.iter().any(|finding| finding.severity >= least && counts(finding)));
     let findings = if fails { ExitCode::Findings } else { ExitCode::Ran };
-    strongest(&[findings, readability(&scan.coverage)])
+    strongest(&[findings, readability(&scan.coverage), completeness(&scan.stopped)])
 }
 
 /// Takes away the findings that are not severe enough, and says how many.

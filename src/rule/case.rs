@@ -139,6 +139,7 @@ async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Findi
         activity: false,
         memory_limit_bytes: ReadOptions::default().memory_limit_bytes,
         threads: 1,
+        rule_timeout: None,
     };
     let loaded = read(folder.path())?;
     let analysis = pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default()).await?;

@@ -15,7 +15,7 @@ use crate::coverage::{NotEvaluable, SourceCoverage};
 use crate::error::RunError;
 use crate::rule::params::{Params, bound};
 use crate::rule::{Rule, Subject};
-use crate::sql::session;
+use crate::sql::{self, session};
 
 /// Columns that the rule's query itself must return.
 pub const REQUIRED: [&str; 5] = ["event_uid", "time", "principal_id", "target_id", "operation"];
@@ -159,7 +159,7 @@ pub async fn stream(ctx: &SessionContext, rule: &Rule, params: &Params) -> Resul
     let planned = evidence(ctx, rule, params).await.map_err(|error| RunError::Rule {
         message: format!("{}: {}: {}", rule.file, rule.head.id, error.strip_backtrace()),
     })?;
-    planned.execute_stream().await.map_err(|error| failed(rule, error))
+    sql::run::start(planned).await.map_err(|error| failed(rule, error))
 }
 
 /// Runs a rule and collects its evidence. What does not fit in memory does not fit here either:

@@ -19,6 +19,8 @@ mod azure_token;
 mod azurite;
 mod cli;
 mod comfort;
+#[cfg(feature = "postgres")]
+mod endpoint;
 mod fast_path;
 #[cfg(feature = "azure")]
 mod fault_proxy;
@@ -40,11 +42,16 @@ mod rule_library;
 mod rules_cli;
 #[cfg(feature = "sigma")]
 mod rules_import;
+#[cfg(feature = "postgres")]
+mod serve;
+#[cfg(feature = "postgres")]
+mod serve_driver;
 mod show;
 #[cfg(feature = "sigma")]
 mod sigma_meaning;
 mod sql;
 mod sql_prompt;
+mod sql_safety;
 mod support;
 mod tenant;
 mod uid;

@@ -80,6 +80,7 @@ pub(crate) fn scan_for(path: &Path, options: &ReadOptions, selection: &Selection
         activity: false,
         memory_limit_bytes: options.memory_limit_bytes,
         threads: options.threads,
+        rule_timeout: None,
     };
     let loaded = read_with(path, options);
     runtime().block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap()

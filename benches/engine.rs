@@ -193,6 +193,7 @@ fn analyse(loaded: Loaded, library: &Library, runtime: &tokio::runtime::Runtime)
         memory_limit_bytes: 12 << 30,
         threads: 2,
         limits: airside::limits::Limits::default(),
+        rule_timeout: None,
     };
     runtime.block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap()
 }

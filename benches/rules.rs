@@ -144,6 +144,7 @@ fn all_together(runtime: &Runtime, loaded: Loaded, library: &Library, rules: Vec
         memory_limit_bytes: MEMORY_LIMIT_BYTES,
         threads: 2,
         limits: airside::limits::Limits::default(),
+        rule_timeout: None,
     };
     let began = Instant::now();
     let analysis = runtime.block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap();

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, NotEvaluable};
 use crate::error::{ExitCode, RunError};
 use crate::redact;
 use crate::report::escape::Escaped;
@@ -30,6 +30,8 @@ pub mod progress;
 pub mod report;
 pub mod rules;
 pub mod scan;
+#[cfg(feature = "postgres")]
+pub mod serve;
 pub mod shell;
 pub mod show;
 pub mod sql;
@@ -69,6 +71,8 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Report(args) => report::run(args, now),
         Command::Show(args) => show::run(args, style, now),
         Command::Sql(args) => sql::run(args, terminal, style, now),
+        #[cfg(feature = "postgres")]
+        Command::Serve(args) => serve::run(args, now),
         Command::Generate(args) => generate::run(args),
         #[cfg(feature = "lake")]
         Command::Ingest(args) => ingest::run(args, terminal, now),
@@ -123,6 +127,11 @@ pub fn error_lines(error: &RunError) -> Vec<String> {
 /// Whether an object could not be read, as an exit code.
 fn readability(coverage: &Coverage) -> ExitCode {
     if coverage.objects.failed == 0 { ExitCode::Ran } else { ExitCode::Unreadable }
+}
+
+/// Whether a rule was stopped before it could say anything, as an exit code.
+fn completeness(stopped: &[NotEvaluable]) -> ExitCode {
+    if stopped.is_empty() { ExitCode::Ran } else { ExitCode::Rule }
 }
 
 #[cfg(test)]

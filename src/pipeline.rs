@@ -35,7 +35,7 @@ use crate::identity::Classifier;
 use crate::lake::Streams;
 use crate::limits::Limits;
 use crate::redact::Redaction;
-use crate::source::Listing;
+use crate::source::{Listing, OpenOptions};
 use crate::time::UtcMicros;
 
 pub use crate::cancel::Cancel;

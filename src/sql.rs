@@ -5,7 +5,9 @@ mod events;
 mod functions;
 #[cfg(feature = "lake")]
 pub mod lake_table;
+pub mod limits;
 pub(crate) mod row;
+pub mod run;
 pub mod session;
 pub mod tables;
 

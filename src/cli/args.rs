@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -24,6 +25,8 @@ pub mod lake;
 pub mod limits;
 pub mod report;
 pub mod rules;
+#[cfg(feature = "postgres")]
+pub mod serve;
 pub mod values;
 
 pub use bench::{ConfigCommand, ConfigShowArgs, DryRunFormat, ManArgs, ShowArgs, ShowFormat, SqlArgs};
@@ -49,7 +52,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0        ran, whatever was found
   1        findings at or above --fail-on; of verify-custody: something differs
-  2        a rule is wrong
+  2        a rule is wrong, or asked for more time or memory than it may have
   3        usage or configuration, or a named path that does not exist; nothing was done
   4        ran, but an object could not be read; findings are still written
   5        internal error, disk full
@@ -80,6 +83,10 @@ pub enum Command {
     /// Ask questions in SQL: one query, or a prompt
     #[command(after_long_help = SQL_EXAMPLES)]
     Sql(Box<SqlArgs>),
+    /// Answer questions in SQL from programs that speak to Postgres: psql, DBeaver, Grafana
+    #[cfg(feature = "postgres")]
+    #[command(after_long_help = SERVE_EXAMPLES)]
+    Serve(Box<serve::ServeArgs>),
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
@@ -177,6 +184,18 @@ Examples:
       A year later: whether the logs and the findings are what they were
   airside verify-custody custody.json /mnt/evidence/exports
       The same, of a copy somewhere else";
+
+#[cfg(feature = "postgres")]
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  airside serve lake/
+      On this machine alone, port 5432; the password is made up and printed
+  AIRSIDE_PASSWORD=... airside serve exports/ --listen 127.0.0.1:0 --timeout 1m
+      A free port, a password of yours, and no query longer than a minute
+  airside serve lake/ --listen 0.0.0.0:5432 --tls-cert chain.pem --tls-key key.pem --password-file password
+      For other machines: encrypted
+  psql \"host=127.0.0.1 user=airside\" -c \"SELECT stream, count(*) FROM events GROUP BY stream\"
+      Ask it";
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -326,6 +345,12 @@ pub struct RuleArgs {
     /// Rules on what was never seen before need it; the first run only fills it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+
+    /// Stop a rule that runs longer, such as 30s or 5m; the others go on, and the exit code is 2
+    ///
+    /// It is reported as not evaluable: what it would have found is not known.
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
 }
 
 /// Flags of `scan`.
@@ -466,6 +491,8 @@ pub struct RuleSelection {
     pub disable: Vec<String>,
     /// Profiles to run; never empty.
     pub profiles: Vec<Profile>,
+    /// How long a rule may run.
+    pub timeout: Option<Duration>,
 }
 
 impl ReadArgs {
@@ -518,6 +545,7 @@ impl RuleArgs {
             enable: self.enable.clone(),
             disable: self.disable.clone(),
             profiles,
+            timeout: self.timeout,
         })
     }
 }

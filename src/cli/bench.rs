@@ -1,19 +1,15 @@
 //! Opens what the user names as a session to ask: what `sql` and `show` begin with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt as _;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::mpsc::channel;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 
 use super::args::{ProgressChoice, ReadOptions};
 use super::custody::{Custody, Facts, InputFile};
@@ -29,11 +25,8 @@ use crate::pipeline::{self, Cancel, Digests, Loaded, Opened};
 use crate::report::json;
 use crate::rule::load::Library;
 use crate::source::Listing;
-use crate::sql::tables;
+use crate::sql::{self, tables};
 use crate::time::UtcMicros;
-
-/// Batches of an answer that may wait to be written.
-const WAITING_BATCHES: usize = 4;
 
 /// Everything but the data: what can be wrong before any is read.
 pub(super) struct Desk {
@@ -44,7 +37,10 @@ pub(super) struct Desk {
     config: Config,
     config_file: Option<InputFile>,
     machine: Machine,
-    #[cfg_attr(not(feature = "prompt"), expect(dead_code, reason = "only the prompt listens by itself"))]
+    #[cfg_attr(
+        not(any(feature = "prompt", feature = "postgres")),
+        expect(dead_code, reason = "only the prompt and the endpoint listen by themselves")
+    )]
     signals: Vec<AbortHandle>,
 }
 
@@ -56,6 +52,8 @@ pub(super) struct Bench {
     /// The manifest to write at the end, where asked for.
     pub(super) custody: Option<Custody>,
     digests: Digests,
+    /// How long a query may run.
+    pub(super) timeout: Option<Duration>,
     /// Events that lie in files are read from there.
     _streams: Streams,
 }
@@ -108,7 +106,7 @@ impl Desk {
     }
 
     /// Where tasks are spawned.
-    #[cfg(feature = "prompt")]
+    #[cfg(any(feature = "prompt", feature = "postgres"))]
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
     }
@@ -125,7 +123,7 @@ impl Desk {
     }
 
     /// Stops listening for signals as a run does, so that somebody else can.
-    #[cfg(feature = "prompt")]
+    #[cfg(any(feature = "prompt", feature = "postgres"))]
     pub(super) fn ignore_signals(&mut self) {
         self.signals.drain(..).for_each(|task| task.abort());
     }
@@ -157,7 +155,7 @@ impl Desk {
         let custody = outputs.custody.take();
         outputs.finish()?;
         let Loaded { coverage, digests, streams, .. } = loaded;
-        Ok(Bench { desk: self, opened, coverage, custody, digests, _streams: streams })
+        Ok(Bench { desk: self, opened, coverage, custody, digests, timeout: None, _streams: streams })
     }
 }
 
@@ -188,7 +186,8 @@ impl Bench {
     ///
     /// # Errors
     ///
-    /// Those of `take`, those of the query as `failed` makes them, and [`RunError::Interrupted`].
+    /// Those of `take`, those of the query as `failed` makes them, [`RunError::Interrupted`], and
+    /// [`RunError::Internal`] for a query that runs longer than it may.
     pub(super) fn each_batch(
         &self,
         query: DataFrame,
@@ -196,42 +195,24 @@ impl Bench {
         mut take: impl FnMut(&RecordBatch) -> Result<Rest, RunError>,
     ) -> Result<(), RunError> {
         let work = async {
-            let (sender, mut receiver) = channel(WAITING_BATCHES);
-            // Ends the query when it is dropped.
-            let mut tasks = JoinSet::new();
-            tasks.spawn(async move {
-                let mut batches = match start(query).await {
-                    Ok(batches) => batches,
-                    // If nobody listens, the query was given up.
-                    Err(error) => return sender.send(Err(error)).await.unwrap_or_default(),
-                };
-                while let Some(batch) = batches.next().await {
-                    let is_last = batch.is_err();
-                    if sender.send(batch).await.is_err() || is_last {
-                        return;
-                    }
-                }
-            });
-            while let Some(batch) = receiver.recv().await {
+            let mut batches = sql::run::batches(query, &self.desk.runtime);
+            while let Some(batch) = batches.next().await {
                 if take(&batch.map_err(&failed)?)? == Rest::Unwanted {
                     break;
                 }
+                // Where there is always a next batch, this is where interruptions are heard.
+                tokio::task::yield_now().await;
             }
             Ok(())
         };
-        self.desk.wait(work)
+        self.desk.wait(async {
+            let Some(longest) = self.timeout else { return work.await };
+            tokio::time::timeout(longest, work).await.unwrap_or_else(|_elapsed| {
+                Err(RunError::Internal {
+                    message: format!("the query was stopped: it ran longer than {longest:?}, which --timeout says"),
+                    source: None,
+                })
+            })
+        })
     }
-}
-
-/// Starts a query that can be given up at any time.
-///
-/// The engine itself lets go now and then where it reads tables, and where a join makes billions
-/// of rows of small ones, that is never: so joins do too.
-async fn start(query: DataFrame) -> Result<SendableRecordBatchStream, DataFusionError> {
-    let (context, plan) = (Arc::new(query.task_ctx()), query.create_physical_plan().await?);
-    let lets_go = |node: Arc<dyn ExecutionPlan>| {
-        let makes_many = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
-        Ok(if makes_many { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
-    };
-    execute_stream(plan.transform_up(lets_go)?.data, context)
 }

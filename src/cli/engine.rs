@@ -16,7 +16,7 @@ use super::custody::{Facts, InputFile, Role};
 use super::inventory;
 use super::output::Outputs;
 use super::progress::Progress;
-use crate::coverage::Coverage;
+use crate::coverage::{Coverage, NotEvaluable};
 use crate::digest::Digest;
 use crate::error::{ExitCode, RunError};
 use crate::event::schema::ReadColumns;
@@ -44,6 +44,8 @@ const REJECTED_SHOWN: usize = 5;
 
 /// Most rules whose columns are looked for before anything is read.
 const MOST_RULES_PLANNED: usize = 8;
+/// Stack of a thread, as the first one has (8 MiB): plans are walked by recursion.
+const STACK_BYTES: usize = 8 << 20;
 
 /// Memory that is used where the machine does not say how much it has (4 GiB).
 const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
@@ -93,6 +95,8 @@ pub(super) struct Scan {
     pub(super) digests: Digests,
     /// What else was read.
     pub(super) files: Vec<InputFile>,
+    /// The rules that were stopped because they asked for more time or memory than they may have.
+    pub(super) stopped: Vec<NotEvaluable>,
 }
 
 impl Scan {
@@ -146,6 +150,7 @@ pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
 pub(super) fn runtime(threads: usize) -> Result<Runtime, RunError> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| RunError::internal("cannot start threads", error))
@@ -199,11 +204,14 @@ pub(super) fn execute(
     let ran = run(request, listing, asked, runtime, (machine, &progress, cancel, outputs));
     progress.finish();
     let (analysis, digests) = ran?;
-    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected } = analysis;
+    let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped } = analysis;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
     show_left_out(&coverage);
+    for NotEvaluable { rule, reason } in &stopped {
+        writeln!(io::stderr(), "the rule '{}' was {}", Escaped(rule), Escaped(reason)).unwrap_or_default();
+    }
     let rules = asked_for;
-    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules, baseline, digests, files })
+    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules, baseline, digests, files, stopped })
 }
 
 /// The columns of events that a few rules read. Planning takes some milliseconds a rule: of many
@@ -278,6 +286,7 @@ fn run(
         memory_limit_bytes: machine.memory_bytes,
         threads: machine.threads,
         limits: machine.limits,
+        rule_timeout: request.rules.as_ref().and_then(|rules| rules.timeout),
     };
     let of_one_thread = match loaded.streams {
         Streams::Memory(_) => None,

@@ -10,7 +10,7 @@ use crate::cli::custody::{Facts, shown};
 use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{OutputFile, Outputs};
 use crate::cli::scan::hide;
-use crate::cli::{Request, readability};
+use crate::cli::{Request, completeness, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::matrix::duty::{DUTIES, Owner};
 use crate::matrix::{CAVEAT, Matrix};
@@ -64,7 +64,7 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
     let found = counted(u64::try_from(scan.findings.len()).unwrap_or(u64::MAX), "finding");
     // Where standard error is closed nobody wants to know.
     writeln!(std::io::stderr(), "{}: {found}", args.output.display()).unwrap_or_default();
-    Ok(readability(&scan.coverage))
+    Ok(strongest(&[readability(&scan.coverage), completeness(&scan.stopped)]))
 }
 
 /// The matrix, and what its words say.

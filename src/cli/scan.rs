@@ -4,7 +4,7 @@ use crate::cli::args::ScanArgs;
 use crate::cli::custody::Custody;
 use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{Outputs, Terminal, to_recorded_stdout};
-use crate::cli::{Request, Scan, dry_run, readability, strongest};
+use crate::cli::{Request, Scan, completeness, dry_run, readability, strongest};
 use crate::error::{ExitCode, RunError};
 use crate::finding::Finding;
 use crate::pipeline::Baseline;
@@ -73,7 +73,7 @@ fn exit_code(scan: &Scan, fail_on: Option<Severity>) -> ExitCode {
         scan.findings.iter().any(|finding| finding.severity >= least && counts(finding)) || is_left_out(least)
     });
     let findings = if fails { ExitCode::Findings } else { ExitCode::Ran };
-    strongest(&[findings, readability(&scan.coverage)])
+    strongest(&[findings, readability(&scan.coverage), completeness(&scan.stopped)])
 }
 
 /// Takes away the findings that are not severe enough, and says how many.

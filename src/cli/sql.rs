@@ -19,7 +19,7 @@ use crate::time::UtcMicros;
 
 #[cfg(feature = "prompt")]
 mod prompt;
-mod query;
+pub(super) mod query;
 
 /// Files that rows go to, each in its format.
 type Files = Vec<(RowFormat, OutputFile)>;
@@ -38,7 +38,8 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let columns = query::columns(desk.block_on(query::plan(&empty, &sql))?)?;
     let listing = list(&read)?;
     let (outputs, files) = Outputs::open_with(&args.read, &args.output)?;
-    let bench = desk.open((&read, columns), listing, args.read.progress, outputs)?;
+    let mut bench = desk.open((&read, columns), listing, args.read.progress, outputs)?;
+    bench.timeout = args.timeout;
     let planned = bench.desk.block_on(query::plan(&bench.opened.ctx, &sql))?;
     let max_rows = args.max_rows;
     let fit = if terminal.is_stdout { Fit::Terminal { max_rows } } else { Fit::Whole };

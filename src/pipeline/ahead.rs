@@ -3,21 +3,27 @@
 use std::collections::VecDeque;
 
 use arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryStreamExt as _};
-use tokio::sync::mpsc::channel;
-use tokio::task::JoinSet;
+use tokio::runtime::Handle;
 
 use crate::error::RunError;
 use crate::rule::{Rule, params, run};
+use crate::sql;
 
-/// Batches of evidence that may wait to be folded, for each rule under way: more would only cost
-/// memory.
-const WAITING_BATCHES: usize = 4;
+/// A piece of the evidence of a rule.
+pub(super) enum Piece {
+    /// Some of it.
+    Batch(RecordBatch),
+    /// There would be more, and the rule asked for more than it may have. The last piece, with what
+    /// it asked for.
+    Stopped(String),
+}
 
-/// The evidence of one rule, batch by batch.
-pub(super) type Evidence = BoxStream<'static, Result<RecordBatch, RunError>>;
+/// The evidence of one rule, piece by piece.
+pub(super) type Evidence = BoxStream<'static, Result<Piece, RunError>>;
 
 /// The rules to run, some at once.
 pub(super) struct Ahead<'r> {
@@ -25,21 +31,13 @@ pub(super) struct Ahead<'r> {
     at_once: usize,
     waiting: VecDeque<&'r Rule>,
     running: VecDeque<(&'r Rule, Evidence)>,
-    /// Ends them when it is dropped.
-    tasks: JoinSet<()>,
 }
 
 impl<'r> Ahead<'r> {
     /// `at_once`: how many rules run at a time, the one whose evidence is being taken among them.
     /// A single one runs on the thread that takes its evidence.
     pub(super) fn new(ctx: &SessionContext, rules: Vec<&'r Rule>, at_once: usize) -> Self {
-        Self {
-            ctx: ctx.clone(),
-            at_once: at_once.max(1),
-            waiting: rules.into(),
-            running: VecDeque::new(),
-            tasks: JoinSet::new(),
-        }
+        Self { ctx: ctx.clone(), at_once: at_once.max(1), waiting: rules.into(), running: VecDeque::new() }
     }
 
     /// The next rule with its evidence; the rules after it are begun. Must be called in a runtime.
@@ -48,32 +46,30 @@ impl<'r> Ahead<'r> {
             && let Some(rule) = self.waiting.pop_front()
         {
             let here = evidence(self.ctx.clone(), rule.clone());
-            let evidence = if self.at_once == 1 { here } else { self.elsewhere(here) };
+            let evidence = if self.at_once == 1 { here } else { elsewhere(here) };
             self.running.push_back((rule, evidence));
         }
         self.running.pop_front()
     }
+}
 
-    /// Has another thread make the evidence.
-    fn elsewhere(&mut self, mut evidence: Evidence) -> Evidence {
-        let (sender, mut receiver) = channel(WAITING_BATCHES);
-        self.tasks.spawn(async move {
-            while let Some(batch) = evidence.next().await {
-                let is_last = batch.is_err();
-                // If nobody listens, the run is over.
-                if sender.send(batch).await.is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        stream::poll_fn(move |context| receiver.poll_recv(context)).boxed()
-    }
+/// Has another thread make the evidence.
+fn elsewhere(evidence: Evidence) -> Evidence {
+    let panicked = |error| RunError::internal("cannot run a rule", error);
+    sql::run::elsewhere(evidence, &Handle::current(), panicked)
 }
 
 fn evidence(ctx: SessionContext, rule: Rule) -> Evidence {
-    let batches = async move {
+    let pieces = async move {
         let batches = run::stream(&ctx, &rule, &params::values(&rule)).await?;
-        Ok::<_, RunError>(batches.map_err(move |error| run::failed(&rule, error)))
+        let pieces = batches.map(move |batch| match batch {
+            Ok(batch) => Ok(Piece::Batch(batch)),
+            Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => {
+                Ok(Piece::Stopped("it needs more memory than --memory-limit leaves it".to_owned()))
+            }
+            Err(error) => Err(run::failed(&rule, error)),
+        });
+        Ok::<_, RunError>(pieces)
     };
-    stream::once(batches).try_flatten().boxed()
+    stream::once(pieces).try_flatten().boxed()
 }

@@ -1,15 +1,17 @@
 //! Over what was read: the session with its tables, the rules, their findings, the identities.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt as _;
+use tokio::time::{Instant, timeout_at};
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Evidence, Piece};
 use super::baseline::Baseline;
 use super::{Cancel, Loaded, Quarantined, Watch, absence, activity, identities};
-use crate::coverage::{Capped, Coverage};
+use crate::coverage::{Capped, Coverage, NotEvaluable};
 use crate::error::RunError;
 use crate::event::vocabulary::Stream;
 use crate::finding::Finding;
@@ -46,6 +48,9 @@ pub struct Analysis {
     pub baseline: Option<Baseline>,
     /// The first rejected records.
     pub rejected: Vec<Quarantined>,
+    /// The rules that were stopped because they asked for more time or memory than they may have;
+    /// they are among those that could not be evaluated.
+    pub stopped: Vec<NotEvaluable>,
 }
 
 /// What to do with what was read.
@@ -71,6 +76,8 @@ pub struct Questions<'q> {
     pub threads: usize,
     /// How many findings and how much evidence.
     pub limits: Limits,
+    /// How long a rule may run.
+    pub rule_timeout: Option<Duration>,
 }
 
 /// A session with every table over what was read.
@@ -133,6 +140,7 @@ pub async fn analyse(
         memory_limit_bytes,
         threads,
         limits,
+        rule_timeout,
     } = questions;
     if let Some(baseline) = &baseline {
         lists.push(("baseline", baseline.table()?));
@@ -151,16 +159,34 @@ pub async fn analyse(
 
     let mut findings = Vec::new();
     let evaluable = evaluable(rules, &filled, &mut coverage);
+    let mut stopped = Vec::new();
     let mut ahead = Ahead::new(&ctx, evaluable, at_once);
     while let Some((rule, mut evidence)) = ahead.next() {
-        watch.stage(&rule.head.id);
+        let id = &rule.head.id;
+        watch.stage(id);
+        // What a rule found before it was stopped is no finding, and hid nothing.
+        let before = exceptions.clone();
         let mut folder = Folder::new(rule, &known, &mut exceptions).within(&limits);
-        while let Some(batch) = cancel.interruptible(async { Ok(evidence.next().await) }).await? {
-            folder.push(&batch?)?;
-        }
-        coverage.rules.capped.extend(folder.left_out().map(|left_out| capped(rule, left_out)));
-        findings.extend(folder.finish());
-        coverage.rules.run.push(rule.head.id.clone());
+        // From its turn on: what it makes has to be folded as well.
+        let until = rule_timeout.and_then(|longest| Instant::now().checked_add(longest));
+        let asked_for_more = loop {
+            match cancel.interruptible(next(&mut evidence, until)).await? {
+                Some(Piece::Batch(batch)) => folder.push(&batch)?,
+                Some(Piece::Stopped(reason)) => break Some(reason),
+                None => break None,
+            }
+        };
+        let Some(reason) = asked_for_more else {
+            coverage.rules.capped.extend(folder.left_out().map(|left_out| capped(rule, left_out)));
+            findings.extend(folder.finish());
+            coverage.rules.run.push(id.clone());
+            continue;
+        };
+        exceptions = before;
+        coverage.rules.partial.retain(|partial| partial.rule != *id);
+        let stop = NotEvaluable { rule: id.clone(), reason: format!("stopped: {reason}") };
+        stopped.push(stop.clone());
+        coverage.rules.not_evaluable.push(stop);
     }
     let ctx = session::with_threads(&ctx, threads);
     watch.stage("coverage");
@@ -179,7 +205,17 @@ pub async fn analyse(
         Some(baseline) => Some(cancel.interruptible(baseline.with_events(&ctx)).await?),
         None => None,
     };
-    Ok(Analysis { findings, coverage, identities, matrix, activity, baseline, rejected })
+    Ok(Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped })
+}
+
+/// The next piece of evidence, where there is one and time for it.
+async fn next(evidence: &mut Evidence, until: Option<Instant>) -> Result<Option<Piece>, RunError> {
+    let Some(until) = until else { return evidence.next().await.transpose() };
+    let out_of_time = || Ok(Some(Piece::Stopped("it ran longer than --timeout says".to_owned())));
+    if Instant::now() >= until {
+        return out_of_time();
+    }
+    timeout_at(until, evidence.next()).await.map_or_else(|_elapsed| out_of_time(), Option::transpose)
 }
 
 /// What of a rule's findings is left out, for the coverage.

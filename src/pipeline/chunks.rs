@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use super::Cancel;
 use crate::cancel::CANCEL_POLL;
-use crate::source::{Ahead, Location, Object, OpenOptions, Reader, Seal, SourceError};
+use crate::source::{Ahead, Object, OpenOptions, Reader, Seal, SourceError};
 
 /// Chunks that a pipe's thread may be ahead.
 const AHEAD: usize = 2;
@@ -39,12 +39,12 @@ impl Chunks {
         ahead: &mut Ahead<'_>,
         (options, chunk_bytes): (OpenOptions, usize),
     ) -> Result<Self, SourceError> {
-        if object.location != Location::Stdin {
-            // A blob is waited for in steps, and a file is not waited for.
+        // A blob is waited for in steps, and a file is not waited for; what has a size is no pipe.
+        if object.size > 0 || object.is_file() {
             return ahead.open(object).map(Self::Here);
         }
         let (sender, receiver) = sync_channel(AHEAD);
-        let (object, limits) = (object.clone(), *limits);
+        let object = object.clone();
         std::thread::spawn(move || {
             let (error, seal) = pipe(&object, (options, chunk_bytes), &|chunk| sender.send(chunk).is_ok());
             // If nobody listens, the run is over already.

@@ -11,7 +11,6 @@ use std::sync::{Mutex, PoisonError};
 use memchr::memrchr;
 
 use super::{Cancel, ReadOptions};
-use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::source::{Object, OpenOptions, Reader, Seal};
 

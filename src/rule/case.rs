@@ -141,6 +141,7 @@ async fn findings(rule: &Rule, case: &Case, inventory: &str) -> Result<Vec<Findi
         memory_limit_bytes: ReadOptions::default().memory_limit_bytes,
         threads: 1,
         limits: Limits::default(),
+        rule_timeout: None,
     };
     let loaded = read(folder.path())?;
     let analysis = pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default()).await?;

@@ -16,7 +16,7 @@ use crate::rule::load::{Library, Parsed, is_shipped};
 use crate::rule::params::{fits, is_text, scalar, values};
 use crate::rule::run::{SEVERITY, evidence, own_columns};
 use crate::rule::{Problem, Rule, did_you_mean};
-use crate::sql::{session, tables};
+use crate::sql::{limits, session, tables};
 
 /// Loads the rules compiled in and those in the given files and folders, and checks the latter.
 /// The former do not change after they were tested, and planning all of them takes a second.
@@ -118,6 +118,10 @@ impl Problems<'_> {
 
 /// Plans the query as it stands, if it is exactly one query that only reads.
 async fn plan(ctx: &SessionContext, rule: &Rule, problems: &mut Problems<'_>) -> Option<LogicalPlan> {
+    if let Err(message) = limits::check_text(&rule.sql) {
+        problems.at(None, message);
+        return None;
+    }
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
     let statement = match state.sql_to_statement(&rule.sql, &dialect) {
@@ -133,6 +137,10 @@ async fn plan(ctx: &SessionContext, rule: &Rule, problems: &mut Problems<'_>) ->
     };
     if !is_query(&statement) {
         problems.at(None, "the statement is no query; a rule is one SELECT");
+        return None;
+    }
+    if let Err(message) = limits::check_tables(&statement) {
+        problems.at(None, message);
         return None;
     }
     let unknown = unknown_tables(&state, &statement);

@@ -15,7 +15,7 @@ use crate::coverage::{NotEvaluable, SourceCoverage};
 use crate::error::RunError;
 use crate::rule::params::{Params, bound, values};
 use crate::rule::{Rule, Subject};
-use crate::sql::{columns, session};
+use crate::sql::{self, columns, session};
 
 /// Columns that the rule's query itself must return.
 pub const REQUIRED: [&str; 5] = ["event_uid", "time", "principal_id", "target_id", "operation"];
@@ -157,7 +157,7 @@ fn own(schema: &DFSchema, name: &str) -> Result<Expr, DataFusionError> {
 /// to be named by [`failed`].
 pub async fn stream(ctx: &SessionContext, rule: &Rule, params: &Params) -> Result<SendableRecordBatchStream, RunError> {
     let planned = evidence(ctx, rule, params).await.map_err(|error| unplanned(rule, &error))?;
-    planned.execute_stream().await.map_err(|error| failed(rule, error))
+    sql::run::start(planned).await.map_err(|error| failed(rule, error))
 }
 
 /// The names of the columns that a rule and the folding of its evidence read; `ctx` has every table.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 #[cfg(feature = "azure")]
 use super::{Input, Location, azure_blob};
-use super::{Object, Reader, SourceError};
+use super::{Object, OpenOptions, Reader, SourceError};
 use crate::cancel::Cancel;
 
 /// Objects that are opened in their order.

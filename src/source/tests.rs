@@ -3,7 +3,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{ListOptions, Listing, Location, Object, Reader, SourceError, list, read_range};
+use super::{ListOptions, Listing, Location, Object, OpenOptions, Reader, SourceError, list, read_range};
 use crate::cancel::Cancel;
 
 /// A folder with these files, the content of each being its own path.

@@ -9,6 +9,8 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 
 use crate::ip;
 
+pub(super) mod bounded;
+
 /// `ip_key(text)`: 32 hex digits that order as addresses do, to compare with `cidr_lo` and
 /// `cidr_hi` of `allowed_ip`; null for what is no address.
 pub(super) fn ip_key() -> ScalarUDF {

@@ -11,7 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
 use crate::error::RunError;
-use crate::sql::functions;
+use crate::sql::functions::{self, bounded};
 
 /// Rows in a batch between operators. `DataFusion`'s own default, named so that nothing of ours
 /// depends on it silently.
@@ -23,6 +23,12 @@ const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 /// Bytes given to the session of [`SessionOptions::default`] (256 MiB): enough to plan and to run
 /// over tables that fit a test.
 const DEFAULT_MEMORY_BYTES: usize = 256 << 20;
+
+/// Name of the catalogue that all tables are in: to a Postgres client, the database.
+pub const CATALOG: &str = "airside";
+
+/// Name of the schema that all tables are in.
+const SCHEMA: &str = "public";
 
 /// What a session may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +66,7 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.threads.max(1))
         .with_batch_size(BATCH_ROWS)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_information_schema(true);
     let settings = config.options_mut();
     settings.execution.time_zone = Some("UTC".to_owned());
@@ -74,6 +81,9 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     settings.sql_parser.collect_spans = true;
     let ctx = SessionContext::new_with_config_rt(config, runtime);
     ctx.register_udf(functions::ip_key());
+    for function in bounded::of(&ctx, options.memory_bytes) {
+        ctx.register_udf(function);
+    }
     Ok(ctx)
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use airside::cancel::Cancel;
 use airside::pipeline::{self, Loaded, Quarantine, ReadOptions, Unwatched};
-use airside::source::{self, Ahead, ListOptions};
+use airside::source::{self, Ahead, ListOptions, OpenOptions};
 
 use serde_json::Value;
 

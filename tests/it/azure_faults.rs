@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airside::cancel::Cancel;
-use airside::source::{self, ListOptions, Object, Reader};
+use airside::source::{self, ListOptions, Object, OpenOptions, Reader};
 use airside::time::UtcMicros;
 
 use crate::azure::{events, json, lines, read, read_within, record, scan};

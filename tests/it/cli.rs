@@ -257,6 +257,7 @@ fn events_that_go_to_disk_give_the_same_findings_and_matrix() {
         memory_limit_bytes: 256 << 20,
         threads: 2,
         limits: options.limits,
+        rule_timeout: None,
     };
     let analysis = crate::support::runtime()
         .block_on(airside::pipeline::analyse(

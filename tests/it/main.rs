@@ -21,6 +21,8 @@ mod azurite;
 mod cli;
 mod comfort;
 mod custody;
+#[cfg(feature = "postgres")]
+mod endpoint;
 mod fast_path;
 #[cfg(feature = "azure")]
 mod fault_proxy;
@@ -51,12 +53,17 @@ mod rules_cli;
 #[cfg(feature = "sigma")]
 mod rules_import;
 mod secrets;
+#[cfg(feature = "postgres")]
+mod serve;
+#[cfg(feature = "postgres")]
+mod serve_driver;
 mod show;
 #[cfg(feature = "sigma")]
 mod sigma_meaning;
 mod spooled;
 mod sql;
 mod sql_prompt;
+mod sql_safety;
 mod support;
 mod tenant;
 mod torture;

@@ -108,7 +108,7 @@ fn a_query_that_fails_on_the_data_says_why() {
 
 #[test]
 fn a_query_that_needs_too_much_memory_fails_alone_and_names_its_operator() {
-    let sql = "SELECT array_agg(repeat(event_uid, 20000)) FROM events";
+    let sql = "SELECT array_agg(repeat(a.event_uid, 100)) FROM events a, events b";
     let output = ask(sql, &["--memory-limit", "256MB"]);
 
     assert_eq!(code(&output), 5, "{}", stderr(&output));

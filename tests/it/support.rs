@@ -95,6 +95,7 @@ pub(crate) fn scan_for(path: &Path, options: &ReadOptions, selection: &Selection
         memory_limit_bytes: options.memory_limit_bytes.max(256 << 20),
         threads: options.threads,
         limits: options.limits,
+        rule_timeout: None,
     };
     let loaded = read_with(path, options);
     runtime().block_on(pipeline::analyse(loaded, questions, &Unwatched, &Cancel::default())).unwrap()

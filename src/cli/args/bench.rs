@@ -1,6 +1,7 @@
 //! Flags of the commands that analysts ask questions with.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -37,6 +38,10 @@ pub struct SqlArgs {
     /// Most rows of a table that a terminal shows; 0 for all
     #[arg(long, value_name = "N", default_value_t = MAX_ROWS)]
     pub max_rows: usize,
+
+    /// Stop a query that runs longer, such as 30s or 5m; without, only Ctrl-C does
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
 }
 
 /// Flags of `show`.

@@ -1,6 +1,7 @@
 //! Values of flags: sizes, severities, formats, output targets.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -78,6 +79,28 @@ pub fn memory_limit(text: &str) -> Result<u64, String> {
         return Err("less than 256MB, which is the least that works".to_owned());
     }
     Ok(bytes)
+}
+
+/// Units of durations, and their milliseconds.
+const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
+/// Reads a duration that is not zero: a whole number and a unit, `500ms`, `30s`, `5m`, `2h`.
+///
+/// # Errors
+///
+/// A message that says what would be right.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (count, unit) = text.split_at(digits);
+    let factor = DURATION_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+    match (factor, count.parse::<u64>()) {
+        (Some(_), Ok(0)) => Err("no time at all".to_owned()),
+        (Some(factor), Ok(count)) => {
+            count.checked_mul(factor).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
+        }
+        (Some(_), Err(_)) if !count.is_empty() => Err("too long".to_owned()),
+        _ => Err("not a whole number with a unit: 500ms, 30s, 5m, 2h".to_owned()),
+    }
 }
 
 /// Reads `I/N`: part `I` of `N`.
@@ -220,6 +243,19 @@ mod tests {
         assert_eq!(memory_limit("256MiB"), Ok(268_435_456));
         assert!(memory_limit("255MB").is_err());
         assert!(memory_limit("0").is_err());
+    }
+
+    #[test]
+    fn durations_are_whole_numbers_with_units() {
+        for (text, milliseconds) in [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "30", "s", "-1s", "1.5s", "5 m", "5min", "1e3s"] {
+            let message = "not a whole number with a unit: 500ms, 30s, 5m, 2h".to_owned();
+            assert_eq!(duration(text), Err(message), "{text}");
+        }
+        assert_eq!(duration("0s"), Err("no time at all".to_owned()));
+        assert_eq!(duration("18446744073709551615h"), Err("too long".to_owned()));
     }
 
     #[test]

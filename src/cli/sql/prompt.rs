@@ -58,6 +58,7 @@ pub(super) fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicr
     let listing = list(&read)?;
     let outputs = Outputs::open(&args.read, &[])?;
     let mut bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
+    bench.timeout = args.timeout;
     let ended = Arc::new(AtomicBool::new(false));
     listen(&mut bench, &ended)?;
     let words = Words::of(&bench);

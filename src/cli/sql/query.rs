@@ -11,7 +11,7 @@ use crate::event::schema::ReadColumns;
 use crate::report::layout;
 use crate::rule::check::{parser_message, place_of_error, unknown_tables};
 use crate::rule::did_you_mean;
-use crate::sql::{columns, session, tables};
+use crate::sql::{columns, limits, session, tables};
 
 /// Prefix of the tables that say which tables there are.
 const INFORMATION_SCHEMA: &str = "information_schema.";
@@ -22,6 +22,7 @@ const INFORMATION_SCHEMA: &str = "information_schema.";
 ///
 /// [`RunError::Usage`] with what is wrong in it.
 pub(super) async fn plan(ctx: &SessionContext, sql: &str) -> Result<DataFrame, RunError> {
+    limits::check_text(sql).map_err(RunError::usage)?;
     let state = ctx.state();
     let dialect = state.config_options().sql_parser.dialect;
     let statement = match state.sql_to_statement(sql, &dialect) {
@@ -38,6 +39,7 @@ pub(super) async fn plan(ctx: &SessionContext, sql: &str) -> Result<DataFrame, R
             hint: Some("SELECT, WITH, VALUES, EXPLAIN, DESCRIBE and SHOW can be asked".to_owned()),
         });
     }
+    limits::check_tables(&statement).map_err(RunError::usage)?;
     let unknown = unknown_tables(&state, &statement);
     let unknown: Vec<&String> = unknown.iter().filter(|table| !table.starts_with(INFORMATION_SCHEMA)).collect();
     match session::plan_read_only(ctx, sql).await {
@@ -105,7 +107,7 @@ fn unbound(frame: &DataFrame) -> Result<(), RunError> {
 }
 
 /// What the planner found wrong, each with its place in the query.
-fn wrong(error: &DataFusionError) -> RunError {
+pub(in crate::cli) fn wrong(error: &DataFusionError) -> RunError {
     let messages: Vec<String> = error
         .iter()
         .map(|error| {
@@ -117,7 +119,7 @@ fn wrong(error: &DataFusionError) -> RunError {
 }
 
 /// The message without the names of the engine's own errors.
-fn plain(error: &DataFusionError) -> String {
+pub(in crate::cli) fn plain(error: &DataFusionError) -> String {
     match error.find_root() {
         DataFusionError::SQL(cause, _) => parser_message(&cause.to_string()),
         root => {

@@ -83,7 +83,7 @@ pub enum Command {
     /// Ask questions in SQL: one query, or a prompt
     #[command(after_long_help = SQL_EXAMPLES)]
     Sql(Box<SqlArgs>),
-    /// Answer questions in SQL from programs that speak to Postgres: psql, DBeaver, Grafana
+    /// Answer questions in SQL from programs that speak to Postgres, such as psql and Grafana
     #[cfg(feature = "postgres")]
     #[command(after_long_help = SERVE_EXAMPLES)]
     Serve(Box<serve::ServeArgs>),

@@ -61,13 +61,13 @@ pub fn run(args: &ServeArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
         say(&format!("password of {}: {password}", Escaped(&args.user)));
     }
     let server = Arc::new(Server::new(&bench, login, &door, (args.max_connections.get(), args.timeout)));
-    let served = clients.block_on(bench.desk.cancel().interruptible(async {
+    let ended = clients.block_on(bench.desk.cancel().interruptible(async {
         let listener = door.listener()?;
         say(&format!("listening on {}, user {}", door.address, Escaped(&args.user)));
         server.serve(&listener).await
     }));
     clients.shutdown_background();
-    served.map(|never| match never {})
+    ended.map(|never| match never {})
 }
 
 /// Says something that is no answer. Where standard error is closed there is nobody to tell.

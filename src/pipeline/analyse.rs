@@ -157,37 +157,10 @@ pub async fn analyse(
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
     let Loaded { streams: _streams, classifier, mut coverage, reached: _, digests: _, rejected } = loaded;
 
-    let mut findings = Vec::new();
     let evaluable = evaluable(rules, &filled, &mut coverage);
-    let mut stopped = Vec::new();
-    let mut ahead = Ahead::new(&ctx, evaluable, at_once);
-    while let Some((rule, mut evidence)) = ahead.next() {
-        let id = &rule.head.id;
-        watch.stage(id);
-        // What a rule found before it was stopped is no finding, and hid nothing.
-        let before = exceptions.clone();
-        let mut folder = Folder::new(rule, &known, &mut exceptions).within(&limits);
-        // From its turn on: what it makes has to be folded as well.
-        let until = rule_timeout.and_then(|longest| Instant::now().checked_add(longest));
-        let asked_for_more = loop {
-            match cancel.interruptible(next(&mut evidence, until)).await? {
-                Some(Piece::Batch(batch)) => folder.push(&batch)?,
-                Some(Piece::Stopped(reason)) => break Some(reason),
-                None => break None,
-            }
-        };
-        let Some(reason) = asked_for_more else {
-            coverage.rules.capped.extend(folder.left_out().map(|left_out| capped(rule, left_out)));
-            findings.extend(folder.finish());
-            coverage.rules.run.push(id.clone());
-            continue;
-        };
-        exceptions = before;
-        coverage.rules.partial.retain(|partial| partial.rule != *id);
-        let stop = NotEvaluable { rule: id.clone(), reason: format!("stopped: {reason}") };
-        stopped.push(stop.clone());
-        coverage.rules.not_evaluable.push(stop);
-    }
+    let ahead = Ahead::new(&ctx, evaluable, at_once);
+    let bounds = (&known, &limits, rule_timeout);
+    let (mut findings, stopped) = run_rules(ahead, bounds, &mut exceptions, &mut coverage, (watch, cancel)).await?;
     let ctx = session::with_threads(&ctx, threads);
     watch.stage("coverage");
     cancel.interruptible(absence::judge(&ctx, &mut coverage)).await?;
@@ -206,6 +179,45 @@ pub async fn analyse(
         None => None,
     };
     Ok(Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped })
+}
+
+/// Runs the rules and folds their evidence; what was stopped is in the coverage as well.
+async fn run_rules(
+    mut ahead: Ahead<'_>,
+    (known, limits, rule_timeout): (&Identities, &Limits, Option<Duration>),
+    exceptions: &mut Exceptions,
+    coverage: &mut Coverage,
+    (watch, cancel): (&dyn Watch, &Cancel),
+) -> Result<(Vec<Finding>, Vec<NotEvaluable>), RunError> {
+    let (mut findings, mut stopped) = (Vec::new(), Vec::new());
+    while let Some((rule, mut evidence)) = ahead.next() {
+        let id = &rule.head.id;
+        watch.stage(id);
+        // What a rule found before it was stopped is no finding, and hid nothing.
+        let before = exceptions.clone();
+        let mut folder = Folder::new(rule, known, exceptions).within(limits);
+        // From its turn on: what it makes has to be folded as well.
+        let until = rule_timeout.and_then(|longest| Instant::now().checked_add(longest));
+        let asked_for_more = loop {
+            match cancel.interruptible(next(&mut evidence, until)).await? {
+                Some(Piece::Batch(batch)) => folder.push(&batch)?,
+                Some(Piece::Stopped(reason)) => break Some(reason),
+                None => break None,
+            }
+        };
+        let Some(reason) = asked_for_more else {
+            coverage.rules.capped.extend(folder.left_out().map(|left_out| capped(rule, left_out)));
+            findings.extend(folder.finish());
+            coverage.rules.run.push(id.clone());
+            continue;
+        };
+        *exceptions = before;
+        coverage.rules.partial.retain(|partial| partial.rule != *id);
+        let stop = NotEvaluable { rule: id.clone(), reason: format!("stopped: {reason}") };
+        stopped.push(stop.clone());
+        coverage.rules.not_evaluable.push(stop);
+    }
+    Ok((findings, stopped))
 }
 
 /// The next piece of evidence, where there is one and time for it.

@@ -150,6 +150,8 @@ fn is_operator(token: &Token) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -174,7 +176,8 @@ mod tests {
 
     fn tables(sql: &str) -> Result<(), String> {
         let dialect = GenericDialect {};
-        let statement = datafusion::sql::parser::DFParser::parse_sql_with_dialect(sql, &dialect).unwrap().remove(0);
+        let statement =
+            datafusion::sql::parser::DFParser::parse_sql_with_dialect(sql, &dialect).unwrap().remove(0).unwrap();
         check_tables(&statement)
     }
 
@@ -184,7 +187,7 @@ mod tests {
         let doubled = |parts: usize, inner: &str| {
             let mut sql = format!("WITH p0 AS (SELECT * FROM {inner})");
             for part in 1..=parts {
-                sql.push_str(&format!(", p{part} AS (SELECT * FROM p{0} a, \"p{0}\" b)", part - 1));
+                write!(sql, ", p{part} AS (SELECT * FROM p{0} a, \"p{0}\" b)", part - 1).unwrap();
             }
             format!("{sql} SELECT * FROM p{parts}")
         };

@@ -15,7 +15,7 @@ use crate::sql::functions::{self, bounded};
 
 /// Rows in a batch between operators. `DataFusion`'s own default, named so that nothing of ours
 /// depends on it silently.
-const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_ROWS: usize = 8192;
 
 /// How many of the largest consumers an out-of-memory error names.
 const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);

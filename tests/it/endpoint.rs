@@ -46,6 +46,7 @@ impl Endpoint {
         Self::spawn(&root().join("sample-logs/tenant"), folder, more, environment)
     }
 
+    #[expect(clippy::zombie_processes, reason = "it is waited for when it is dropped")]
     fn spawn(logs: &Path, folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_airside"))
             .args(["serve", path(logs), "--listen", "127.0.0.1:0"])

@@ -179,7 +179,7 @@ fn psql_describes_what_there_is() {
     }
 }
 
-/// What DBeaver, the JDBC driver and Grafana ask before anybody types.
+/// What `DBeaver`, the JDBC driver and Grafana ask before anybody types.
 #[test]
 fn programs_find_their_way() {
     let endpoint = Endpoint::start(&[]);

@@ -24,69 +24,70 @@ const MEMORY_LIMIT_KIB: u64 = 256_000_000 / 1024 * 115 / 100;
 const TIMEOUT: &str = "2s";
 
 /// What may pass until a statement is over whose time is up, on a machine with other work.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(4);
 
-/// What changes something, opens a file, or is not read for its size. Files are relative to the
-/// folder that the process works in.
+/// What changes something or opens a file. Files are relative to the folder that the process works in.
+const REFUSED: &[&str] = &[
+    "CREATE TABLE t (a INT)",
+    "CREATE TABLE t AS SELECT 1",
+    "CREATE OR REPLACE VIEW dbmi AS SELECT 1",
+    "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'data.csv'",
+    "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'new/'",
+    "CREATE SCHEMA s",
+    "CREATE DATABASE d",
+    "CREATE FUNCTION f(INT) RETURNS INT RETURN $1",
+    "CREATE INDEX i ON events (time)",
+    "DROP TABLE events",
+    "DROP VIEW grants",
+    "DROP SCHEMA public CASCADE",
+    "ALTER TABLE events ADD COLUMN a INT",
+    "TRUNCATE TABLE events",
+    "INSERT INTO dbmi SELECT * FROM adac",
+    "INSERT INTO baseline VALUES ('a', 'b', 'c', now(), now(), 1)",
+    "WITH x AS (INSERT INTO dbmi SELECT * FROM adac) SELECT * FROM x",
+    "UPDATE events SET length = 0",
+    "DELETE FROM events",
+    "MERGE INTO events USING adac ON true WHEN MATCHED THEN DELETE",
+    "SELECT * INTO t FROM events",
+    "COPY events TO 'out.csv'",
+    "COPY events TO 'out.parquet' STORED AS PARQUET",
+    "COPY (SELECT 1) TO 'out.json'",
+    "COPY events FROM 'data.csv'",
+    "COPY (SELECT 1) TO PROGRAM 'touch out.txt'",
+    "EXPLAIN ANALYZE COPY events TO 'out.csv'",
+    "EXPLAIN ANALYZE INSERT INTO dbmi SELECT * FROM adac",
+    "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+    "SET datafusion.execution.batch_size = 1",
+    "SET datafusion.catalog.location = '/etc'",
+    "SET datafusion.runtime.memory_limit = '100G'",
+    "RESET datafusion.execution.batch_size",
+    "PREPARE p AS SELECT 1",
+    "EXECUTE p",
+    "CALL f()",
+    "VACUUM",
+    "ANALYZE events",
+    "PRAGMA table_info(events)",
+    "ATTACH 'data.csv' AS d",
+    "LOAD 'data.csv'",
+    "SELECT * FROM 'data.csv'",
+    "SELECT * FROM \"data.csv\"",
+    "SELECT * FROM './data.csv'",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM 'file:///etc/passwd'",
+    "SELECT * FROM 'https://example.com/data.csv'",
+    "SELECT * FROM read_csv('data.csv')",
+    "SELECT * FROM read_parquet('data.csv')",
+    "SELECT * FROM read_json('data.csv')",
+    "SELECT * FROM parquet_metadata('data.csv')",
+    "SELECT * FROM glob('*')",
+    "SELECT pg_read_file('data.csv')",
+    "SELECT lo_import('data.csv')",
+    "SELECT 1; DROP TABLE events",
+];
+
+/// All that is refused, with what is not read for its size.
 fn refused() -> Vec<String> {
-    let short = [
-        "CREATE TABLE t (a INT)",
-        "CREATE TABLE t AS SELECT 1",
-        "CREATE OR REPLACE VIEW dbmi AS SELECT 1",
-        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'data.csv'",
-        "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'new/'",
-        "CREATE SCHEMA s",
-        "CREATE DATABASE d",
-        "CREATE FUNCTION f(INT) RETURNS INT RETURN $1",
-        "CREATE INDEX i ON events (time)",
-        "DROP TABLE events",
-        "DROP VIEW grants",
-        "DROP SCHEMA public CASCADE",
-        "ALTER TABLE events ADD COLUMN a INT",
-        "TRUNCATE TABLE events",
-        "INSERT INTO dbmi SELECT * FROM adac",
-        "INSERT INTO baseline VALUES ('a', 'b', 'c', now(), now(), 1)",
-        "WITH x AS (INSERT INTO dbmi SELECT * FROM adac) SELECT * FROM x",
-        "UPDATE events SET length = 0",
-        "DELETE FROM events",
-        "MERGE INTO events USING adac ON true WHEN MATCHED THEN DELETE",
-        "SELECT * INTO t FROM events",
-        "COPY events TO 'out.csv'",
-        "COPY events TO 'out.parquet' STORED AS PARQUET",
-        "COPY (SELECT 1) TO 'out.json'",
-        "COPY events FROM 'data.csv'",
-        "COPY (SELECT 1) TO PROGRAM 'touch out.txt'",
-        "EXPLAIN ANALYZE COPY events TO 'out.csv'",
-        "EXPLAIN ANALYZE INSERT INTO dbmi SELECT * FROM adac",
-        "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
-        "SET datafusion.execution.batch_size = 1",
-        "SET datafusion.catalog.location = '/etc'",
-        "SET datafusion.runtime.memory_limit = '100G'",
-        "RESET datafusion.execution.batch_size",
-        "PREPARE p AS SELECT 1",
-        "EXECUTE p",
-        "CALL f()",
-        "VACUUM",
-        "ANALYZE events",
-        "PRAGMA table_info(events)",
-        "ATTACH 'data.csv' AS d",
-        "LOAD 'data.csv'",
-        "SELECT * FROM 'data.csv'",
-        "SELECT * FROM \"data.csv\"",
-        "SELECT * FROM './data.csv'",
-        "SELECT * FROM '/etc/passwd'",
-        "SELECT * FROM 'file:///etc/passwd'",
-        "SELECT * FROM 'https://example.com/data.csv'",
-        "SELECT * FROM read_csv('data.csv')",
-        "SELECT * FROM read_parquet('data.csv')",
-        "SELECT * FROM read_json('data.csv')",
-        "SELECT * FROM parquet_metadata('data.csv')",
-        "SELECT * FROM glob('*')",
-        "SELECT pg_read_file('data.csv')",
-        "SELECT lo_import('data.csv')",
-        "SELECT 1; DROP TABLE events",
-    ];
-    let mut statements: Vec<String> = short.map(str::to_owned).to_vec();
+    let mut statements: Vec<String> = REFUSED.iter().map(|&sql| sql.to_owned()).collect();
     statements.extend([
         format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
         format!("SELECT {}1{}", "(SELECT ".repeat(1000), ")".repeat(1000)),
@@ -318,9 +319,13 @@ fn a_rule_that_would_go_on_or_grow_is_stopped_and_named_and_the_others_are_not()
     }
     let results = tempfile::tempdir().unwrap();
     let coverage = results.path().join("coverage.json");
-    let (alone, _) = run(folder.path(), &["scan", &tenant(), "--format", "ndjson"]);
-    let bounds = ["--memory-limit", MEMORY_LIMIT, "--timeout", TIMEOUT, "--coverage", path(&coverage)];
-    let scan = ["scan", &tenant(), "--format", "ndjson", "--rules", path(rules.path())];
+    // Strangers that are busy share the processors with honest rules, which must not run out of time.
+    let honest = "adac-management-operation,dbmi-storage-data-access";
+    let strangers = held().into_iter().map(|(name, _)| name).filter(|name| !NOT_IN_RULES.contains(name));
+    let all = strangers.fold(honest.to_owned(), |all, name| format!("{all},{name}"));
+    let (alone, _) = run(folder.path(), &["scan", &tenant(), "--format", "ndjson", "--only", honest]);
+    let bounds = ["--memory-limit", MEMORY_LIMIT, "--timeout", "8s", "--coverage", path(&coverage)];
+    let scan = ["scan", &tenant(), "--format", "ndjson", "--rules", path(rules.path()), "--only", &all];
     let (output, peak) = run(folder.path(), &[scan.as_slice(), bounds.as_slice()].concat());
 
     assert_eq!(code_of(&output), Some(2), "{}", said(&output));
@@ -330,6 +335,7 @@ fn a_rule_that_would_go_on_or_grow_is_stopped_and_named_and_the_others_are_not()
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().filter(|line| !line.contains("\"From a stranger\"")).map(str::to_owned).collect()
     };
+    assert!(!found(&alone).is_empty());
     assert_eq!(found(&output), found(&alone));
     let coverage: Value = serde_json::from_str(&fs::read_to_string(&coverage).unwrap()).unwrap();
     let stopped: Vec<&str> = coverage["rules"]["not_evaluable"]

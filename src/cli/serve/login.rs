@@ -60,7 +60,7 @@ impl Login {
         let mut parameters = DefaultServerParameterProvider::default();
         parameters.is_superuser = false;
         parameters.default_transaction_read_only = true;
-        parameters.time_zone = "UTC".to_owned();
+        "UTC".clone_into(&mut parameters.time_zone);
         SASLAuthStartupHandler::new(Arc::new(parameters)).with_scram(scram)
     }
 }

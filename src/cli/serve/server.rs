@@ -43,6 +43,10 @@ const PEER_POLL: Duration = Duration::from_secs(1);
 /// How long to wait where the system has no more connections to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What a request to cancel has to know: the number of the process that a client takes itself to
+/// speak with, and a secret.
+type CancelKey = (i32, Vec<u8>);
+
 /// What all clients share.
 pub(super) struct Server {
     pub(super) ctx: SessionContext,
@@ -57,7 +61,7 @@ pub(super) struct Server {
     connections: Arc<Semaphore>,
     reader: PostgresCompatibilityParser,
     timeout: Option<Duration>,
-    sessions: Mutex<HashMap<(i32, Vec<u8>), Weak<Session>>>,
+    sessions: Mutex<HashMap<CancelKey, Weak<Session>>>,
 }
 
 /// What there is to a client that has logged in.

@@ -134,7 +134,7 @@ fn setting(set: &Set) -> PgWireResult<Kind<'_>> {
         Set::SetTimeZone { .. } => Ok(Kind::Setting),
         Set::SingleAssignment { variable, values, hivevar: false, .. } => {
             let name = variable.to_string().to_ascii_lowercase();
-            let [value] = values.as_slice() else { return Ok(ignored(&name)?) };
+            let [value] = values.as_slice() else { return ignored(&name) };
             if name == TIMEOUT {
                 return Ok(Kind::Timeout { longest: timeout(&value.to_string())?, tag: "SET" });
             }

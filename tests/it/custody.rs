@@ -81,6 +81,17 @@ fn scanned() -> tempfile::TempDir {
     folder
 }
 
+/// Rules, version, command line and times.
+fn assert_says_what_ran(written: &Value) {
+    let rules = written["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 44, "the rules of the profile core");
+    let rule = root().join("queries/infra_doing_data/dbmi-storage-data-access.sql");
+    assert_is_file(entry(written, "rules", "dbmi-storage-data-access"), &rule);
+    assert_eq!(written["program"]["version"], env!("CARGO_PKG_VERSION"));
+    assert!(written["command"].as_array().unwrap().iter().any(|word| word == "--baseline"));
+    assert!(written["started"].as_str() <= written["ended"].as_str());
+}
+
 #[test]
 fn a_manifest_has_every_object_rule_and_output_with_the_hash_that_sha256sum_gives() {
     let folder = folder(&[
@@ -141,18 +152,11 @@ fn a_manifest_has_every_object_rule_and_output_with_the_hash_that_sha256sum_give
     let shown = entry(&written, "outputs", "-");
     assert_eq!(shown["sha256"], Value::from(sha256sum_of(&output.stdout)));
     assert_eq!(shown["bytes"], output.stdout.len());
-    let rules = written["rules"].as_array().unwrap();
-    assert_eq!(rules.len(), 44, "the rules of the profile core");
-    let rule = root().join("queries/infra_doing_data/dbmi-storage-data-access.sql");
-    assert_is_file(entry(&written, "rules", "dbmi-storage-data-access"), &rule);
-    assert_eq!(written["program"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_says_what_ran(&written);
     assert_eq!(written["coverage"], manifest(&coverage));
-    assert!(written["command"].as_array().unwrap().iter().any(|word| word == "--baseline"));
-    assert!(written["started"].as_str() <= written["ended"].as_str());
     let own = format!("{}: SHA-256 {}", path(&custody), sha256sum(&custody));
     assert!(stderr(&output).contains(&own), "{}", stderr(&output));
-    let verified = verify(&custody, &[&logs]);
-    assert_eq!(code(&verified), 0, "{}", stdout(&verified));
+    assert_eq!(code(&verify(&custody, &[&logs])), 0);
 }
 
 /// Large files are read in blocks by several threads; where a block does not end between records,

@@ -134,8 +134,9 @@ impl EventBuilder {
     /// Adds one event. `raw` feeds the record's bytes to the hash of a record without identity.
     pub fn append(&mut self, row: &Row<'_>, address: &Address<'_>, raw: impl FnOnce(&mut blake3::Hasher)) {
         self.rows += 1;
-        // What is written to a workspace or connector tells of identities, whoever else reads it.
-        let tells = matches!(row.op_class, OpClass::WorkspaceManage | OpClass::ConnectorManage);
+        // What is written to a workspace or connector tells of identities, and what is written to a
+        // diagnostic setting of logs, whoever else reads it.
+        let tells = matches!(row.op_class, OpClass::WorkspaceManage | OpClass::ConnectorManage | OpClass::DiagWrite);
         for ((store, text), unread) in self.text.iter_mut().zip(row.texts()).zip(self.unread) {
             let text = if unread && !tells { text.map(|text| if text.is_empty() { "" } else { UNREAD }) } else { text };
             store.push(text);

@@ -1,5 +1,6 @@
 //! What was read of each object, as it is stored: what a custody manifest says of the input.
 
+#[cfg(feature = "lake")]
 use crate::digest::Digest;
 use crate::source::{Object, Seal};
 

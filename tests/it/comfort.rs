@@ -35,7 +35,7 @@ fn shells_take_the_completion_scripts() {
 fn bash_completes_commands_and_flags() {
     let script = stdout(&airside(&["completions", "bash"]));
     let ask = "\nCOMP_WORDS=(airside sc); COMP_CWORD=1; _airside airside sc airside; echo \"${COMPREPLY[@]}\"\n\
-        COMP_WORDS=(airside sql --max); COMP_CWORD=2; _airside airside --max sql; echo \"${COMPREPLY[@]}\"\n";
+        COMP_WORDS=(airside sql --max-ro); COMP_CWORD=2; _airside airside --max-ro sql; echo \"${COMPREPLY[@]}\"\n";
     let folder = folder(&[("script", format!("{script}{ask}"))]);
     let Ok(output) = Command::new("bash").arg(folder.path().join("script")).output() else {
         skip("there is no bash");
@@ -141,7 +141,7 @@ fn progress_for_jobs_is_one_json_object_a_line() {
         .collect();
     let last = lines.last().unwrap();
     assert_eq!(last["progress"], "done");
-    assert_eq!(last["stage"], "dbmi-bulk-read");
+    assert_eq!(last["stage"], "coverage");
     assert_eq!(last["records"], 432);
     assert_eq!(last["bytes"], last["total_bytes"]);
     assert!(last["bytes_per_second"].is_u64() && last["eta_seconds"].is_u64(), "{last}");

@@ -67,6 +67,8 @@ pub fn fold_arm_id(text: &str, out: &mut String) {
     let start = out.len();
     let rooted = path.starts_with('/')
         || ROOTS.iter().any(|root| path.get(..root.len()).is_some_and(|head| head.eq_ignore_ascii_case(root)));
+    // White space before a slash at the end would be at the end once the slash is gone.
+    let path = path.trim_end_matches(|character: char| character == '/' || character.is_whitespace());
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         if rooted || out.len() > start {
             out.push('/');

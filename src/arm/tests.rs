@@ -67,6 +67,7 @@ fn arm_ids_fold_to_one_spelling() {
         "/SUBSCRIPTIONS/S/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.STORAGE/STORAGEACCOUNTS/LAKE",
         "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/lake/",
         " subscriptions/s//resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/lake// ",
+        "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/lake / /",
         "https://management.azure.com/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/lake?api-version=2023-01-01",
     ];
 

@@ -211,7 +211,19 @@ pub(super) fn execute(
         writeln!(io::stderr(), "the rule '{}' was {}", Escaped(rule), Escaped(reason)).unwrap_or_default();
     }
     let rules = asked_for;
-    Ok(Scan { findings, coverage, identities, matrix, activity, experimental, rules, baseline, digests, files, stopped })
+    Ok(Scan {
+        findings,
+        coverage,
+        identities,
+        matrix,
+        activity,
+        experimental,
+        rules,
+        baseline,
+        digests,
+        files,
+        stopped,
+    })
 }
 
 /// The columns of events that a few rules read. Planning takes some milliseconds a rule: of many

@@ -93,7 +93,7 @@ impl Default for EventBuilder {
 
 impl EventBuilder {
     /// Makes an empty builder for events of which only these columns are read: the others say
-    /// [`UNREAD`] where they have a value. Batches have so many rows, [`BATCH_ROWS`] and 1 at most
+    /// `?` where they have a value. Batches have so many rows, [`BATCH_ROWS`] and 1 at most
     /// and least: no column has more distinct values than that. Secrets are taken out of texts, or
     /// not, when a batch is finished: uids are made of what the records say.
     pub fn new(columns: ReadColumns, max_rows: usize, redaction: Redaction) -> Self {

@@ -17,8 +17,8 @@ fn corpus(target: &str) -> Vec<PathBuf> {
 fn replay(files: &[PathBuf], hold: fn(&[u8])) {
     for file in files {
         let bytes = fs::read(file).unwrap();
-        let held = std::panic::catch_unwind(|| hold(&bytes));
-        assert!(held.is_ok(), "does not hold for {}", file.display());
+        let outcome = std::panic::catch_unwind(|| hold(&bytes));
+        assert!(outcome.is_ok(), "does not hold for {}", file.display());
     }
 }
 

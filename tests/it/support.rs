@@ -154,7 +154,12 @@ pub(crate) fn real_logs() -> Option<PathBuf> {
     None
 }
 
-/// Says aloud that a test did not run: not by a macro, whose output the test runner keeps back.
+/// Says aloud that a test did not run.
 pub(crate) fn skip(reason: &str) {
-    std::io::stderr().write_all(format!("SKIPPED: {reason}\n").as_bytes()).unwrap();
+    say(&format!("SKIPPED: {reason}"));
+}
+
+/// Says something aloud: not by a macro, whose output the test runner keeps back.
+pub(crate) fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -12,7 +12,7 @@ use airside::pipeline::{Loaded, ReadOptions};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 
-use crate::support::{batches, files_below, is_full, read_with, real_logs, root};
+use crate::support::{batches, files_below, is_full, read_with, real_logs, root, say};
 
 /// Damaged files of a full run; a tenth of them otherwise.
 const FILES: u64 = 100_000;
@@ -23,7 +23,7 @@ const LINE_END_BYTES: usize = 2;
 /// Longest time for one file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Pseudo-random numbers, the same in every run (SplitMix64).
+/// Pseudo-random numbers, the same in every run (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -148,77 +148,88 @@ fn hostile_value(random: &mut Random) -> (&'static str, Vec<u8>) {
     }
 }
 
+impl Damaged {
+    fn at(what: &'static str, bytes: Vec<u8>, touched: Range<usize>) -> Self {
+        Self { what, bytes, touched: Vec::from([touched]) }
+    }
+}
+
 fn damage(original: &Original, random: &mut Random) -> Damaged {
     let bytes = &original.bytes;
-    let mut copy = bytes.clone();
-    let at = random.below(bytes.len().max(1));
-    let colons: Vec<usize> = memchr::memchr_iter(b':', bytes).collect();
-    let near = at..(at + 1 + random.below(40)).min(bytes.len());
     if bytes.is_empty() {
-        return Damaged { what: "an empty file", bytes: copy, touched: Vec::new() };
+        return Damaged::at("an empty file", Vec::new(), 0..0);
     }
+    let at = random.below(bytes.len());
+    let mut copy = bytes.clone();
     match random.below(10) {
         0 => {
             copy.truncate(at);
-            Damaged { what: "truncated", bytes: copy, touched: vec![at..bytes.len()] }
+            Damaged::at("truncated", copy, at..bytes.len())
         }
         1 | 2 => {
+            let near = at..(at + 1 + random.below(40)).min(bytes.len());
             for _ in 0..=random.below(8) {
                 copy[near.start + random.below(near.len())] ^= 1 << random.below(8);
             }
-            Damaged { what: "flipped bits", bytes: copy, touched: vec![near] }
+            Damaged::at("flipped bits", copy, near)
         }
-        3 => {
-            let length = 1 + random.below((bytes.len() / 2).clamp(1, 700));
-            let (first, second) = (random.below(bytes.len()), random.below(bytes.len()));
-            let (first, second) = (first.min(second), first.max(second));
-            let length = length.min(second - first).min(bytes.len() - second);
-            for step in 0..length {
-                copy.swap(first + step, second + step);
-            }
-            Damaged {
-                what: "swapped blocks",
-                bytes: copy,
-                touched: vec![first..first + length, second..second + length],
-            }
-        }
-        4 if !colons.is_empty() => {
-            let key = random.of(&["time", "category", "properties", "identity", "operationName", "records", "value"]);
-            let (at, member) = (*random.of(&colons) + 1, format!("0,\"{key}\":\"x\",\"{key}\":"));
-            copy.splice(at..at, member.into_bytes());
-            Damaged { what: "doubled keys", bytes: copy, touched: vec![at..at] }
-        }
-        5 | 6 if !colons.is_empty() => {
-            let (what, mut value) = hostile_value(random);
-            let at = *random.of(&colons) + 1;
-            value.extend_from_slice(b",\"k\":");
-            copy.splice(at..at, value);
-            Damaged { what, bytes: copy, touched: vec![at..at] }
-        }
+        3 => swapped_blocks(copy, random),
+        4..=6 => with_another_member(copy, random),
         7 => {
             copy[at] = *random.of(&[0xff, 0xc0, 0x80, 0xed]);
-            Damaged { what: "invalid UTF-8", bytes: copy, touched: vec![at..at + 1] }
+            Damaged::at("invalid UTF-8", copy, at..at + 1)
         }
         8 => {
             copy.splice(at..at, std::iter::repeat_n(0, 1 + random.below(9)));
-            Damaged { what: "NULs", bytes: copy, touched: vec![at..at] }
+            Damaged::at("NULs", copy, at..at)
         }
-        _ => {
-            let mut mixed = Vec::with_capacity(bytes.len());
-            for byte in bytes {
-                match (byte, random.below(3)) {
-                    (b'\n', 0) => mixed.extend_from_slice(b"\r\n"),
-                    (b'\n', 1) => mixed.extend_from_slice(b"\n\n"),
-                    _ => mixed.push(*byte),
-                }
-            }
-            let touched = if matches!(original.container, Container::Rigid | Container::Compressed) {
-                vec![0..bytes.len()]
-            } else {
-                Vec::new()
-            };
-            Damaged { what: "mixed line ends", bytes: mixed, touched }
+        _ => mixed_line_ends(original, random),
+    }
+}
+
+fn swapped_blocks(mut bytes: Vec<u8>, random: &mut Random) -> Damaged {
+    let longest = 1 + random.below((bytes.len() / 2).clamp(1, 700));
+    let (one, other) = (random.below(bytes.len()), random.below(bytes.len()));
+    let (first, second) = (one.min(other), one.max(other));
+    let length = longest.min(second - first).min(bytes.len() - second);
+    for step in 0..length {
+        bytes.swap(first + step, second + step);
+    }
+    Damaged { what: "swapped blocks", bytes, touched: vec![first..first + length, second..second + length] }
+}
+
+/// Puts something before a value somewhere: members of a name that is there already, or a hostile value.
+fn with_another_member(mut bytes: Vec<u8>, random: &mut Random) -> Damaged {
+    let colons: Vec<usize> = memchr::memchr_iter(b':', &bytes).collect();
+    if colons.is_empty() {
+        return Damaged { what: "nothing", bytes, touched: Vec::new() };
+    }
+    let at = *random.of(&colons) + 1;
+    let (what, member) = if random.below(3) == 0 {
+        let key = random.of(&["time", "category", "properties", "identity", "operationName", "records", "value"]);
+        ("doubled keys", format!("0,\"{key}\":\"x\",\"{key}\":").into_bytes())
+    } else {
+        let (what, mut value) = hostile_value(random);
+        value.extend_from_slice(b",\"k\":");
+        (what, value)
+    };
+    bytes.splice(at..at, member);
+    Damaged::at(what, bytes, at..at)
+}
+
+fn mixed_line_ends(original: &Original, random: &mut Random) -> Damaged {
+    let mut bytes = Vec::with_capacity(original.bytes.len());
+    for byte in &original.bytes {
+        match (byte, random.below(3)) {
+            (b'\n', 0) => bytes.extend_from_slice(b"\r\n"),
+            (b'\n', 1) => bytes.extend_from_slice(b"\n\n"),
+            _ => bytes.push(*byte),
         }
+    }
+    let what = "mixed line ends";
+    match original.container {
+        Container::Json | Container::Csv => Damaged { what, bytes, touched: Vec::new() },
+        Container::Rigid | Container::Compressed => Damaged::at(what, bytes, 0..original.bytes.len()),
     }
 }
 
@@ -298,7 +309,7 @@ fn damaged_copies_are_accounted_for_and_untouched_records_are_found() {
     let failures: Vec<_> = done.into_iter().flat_map(|(failures, _)| failures).collect();
     assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures[..failures.len().min(40)].join("\n"));
     assert!(checked as u64 > count, "{checked} untouched events in {count} files");
-    println!("{count} damaged files read, {checked} untouched events found in them");
+    say(&format!("{count} damaged files read, {checked} untouched events found in them"));
 }
 
 /// The most memory that a process has used so far, in bytes, while it runs.
@@ -347,6 +358,6 @@ fn a_folder_of_damaged_copies_is_scanned_within_the_memory_limit() {
     let outcomes = ["events", "duplicates", "skipped", "rejected"];
     let sum: u64 = outcomes.iter().map(|outcome| number(&format!("/records/{outcome}"))).sum();
     assert_eq!(number("/records/read"), sum);
-    println!("{count} damaged files scanned, peak memory {} MiB", peak >> 20);
+    say(&format!("{count} damaged files scanned, peak memory {} MiB", peak >> 20));
     assert!(peak < (256 << 20) * 115 / 100, "{} MiB", peak >> 20);
 }

@@ -1,8 +1,12 @@
 //! Undoes gzip and zstd, told by magic bytes, and stops where a stream is out of all proportion.
 
+mod steps;
+
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+
+use steps::Steps;
 
 use crate::digest::{Digest, Hasher, Hashing};
 use crate::limits::Limits;
@@ -52,7 +56,7 @@ impl<R: Read> Read for Counted<R> {
 
 enum Codec<R> {
     Plain(Counted<R>),
-    Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>>),
+    Gzip(Box<Steps<flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>>>),
     Zstd(zstd::stream::read::Decoder<'static, BufReader<Counted<R>>>),
 }
 
@@ -102,7 +106,7 @@ impl<R: Read> Decompress<R> {
         let counted = Counted { inner: Cursor::new(magic).chain(input), bytes: 0, hasher: Hasher::new(hashing) };
         let codec = if is_gzip {
             let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
-            Codec::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered)))
+            Codec::Gzip(Box::new(Steps::of(flate2::bufread::MultiGzDecoder::new(buffered))))
         } else if is_zstd {
             let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
             Codec::Zstd(zstd::stream::read::Decoder::with_buffer(buffered)?)
@@ -167,7 +171,7 @@ impl<R: Read> Decompress<R> {
     fn counted(&self) -> &Counted<R> {
         match &self.codec {
             Codec::Plain(counted) => counted,
-            Codec::Gzip(decoder) => decoder.get_ref().get_ref(),
+            Codec::Gzip(steps) => steps.decoder().get_ref().get_ref(),
             Codec::Zstd(decoder) => decoder.get_ref().get_ref(),
         }
     }
@@ -175,7 +179,7 @@ impl<R: Read> Decompress<R> {
     fn counted_mut(&mut self) -> &mut Counted<R> {
         match &mut self.codec {
             Codec::Plain(counted) => counted,
-            Codec::Gzip(decoder) => decoder.get_mut().get_mut(),
+            Codec::Gzip(steps) => steps.decoder_mut().get_mut().get_mut(),
             Codec::Zstd(decoder) => decoder.get_mut().get_mut(),
         }
     }
@@ -229,7 +233,7 @@ impl<R: Read> Read for Decompress<R> {
         self.check()?;
         let read = match &mut self.codec {
             Codec::Plain(counted) => counted.read(buffer),
-            Codec::Gzip(decoder) => decoder.read(buffer),
+            Codec::Gzip(steps) => steps.read(buffer),
             Codec::Zstd(decoder) => decoder.read(buffer),
         };
         let length = read.map_err(|error| self.explain(error))?;

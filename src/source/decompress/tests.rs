@@ -28,11 +28,15 @@ fn usual() -> Bounds {
 
 /// Everything that a stream gives, and the error that it ends with.
 fn read(stored: &[u8], bounds: Bounds) -> (Vec<u8>, Option<String>) {
+    read_in_chunks(stored, bounds, 1000)
+}
+
+fn read_in_chunks(stored: &[u8], bounds: Bounds, chunk_bytes: usize) -> (Vec<u8>, Option<String>) {
     let mut stream = match Decompress::new(stored, (bounds, Hashing::Off)) {
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), Some(error.to_string())),
     };
-    let (mut all, mut chunk) = (Vec::new(), [0; 1000]);
+    let (mut all, mut chunk) = (Vec::new(), vec![0; chunk_bytes]);
     loop {
         match stream.read(&mut chunk) {
             Ok(0) => return (all, None),
@@ -127,4 +131,22 @@ fn a_stream_over_the_size_limit_is_not_read_on() {
     let (given, error) = read(&gzip(&text()), bounds);
     assert!((10_000..=11_000).contains(&given.len()));
     assert!(error.unwrap().contains("more than 10000 bytes"));
+}
+
+#[test]
+fn what_lies_before_the_damage_is_given_whatever_is_asked_for_at_once() {
+    // Numbers do not compress to nothing: the damage lies in the middle of the text.
+    let text: String = (0_u32..60_000).map(|number| format!("{}\n", number.wrapping_mul(2_654_435_761))).collect();
+    let mut stored = gzip(text.as_bytes());
+    let middle = stored.len() / 2;
+    stored[middle..middle + 64].fill(0xff);
+
+    let small = read_in_chunks(&stored, usual(), 37);
+    let large = read_in_chunks(&stored, usual(), 1 << 20);
+
+    assert_eq!(small, large);
+    assert!(small.1.is_some_and(|error| error.contains("damaged")));
+    // Half of the text, less what may be lost.
+    let same = small.0.iter().zip(text.as_bytes()).take_while(|(got, expected)| got == expected).count();
+    assert!(same > text.len() * 45 / 100, "{same} of {}", text.len());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use airside::finding::Finding;
 use airside::pipeline::ReadOptions;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::render::{Form, render};
-use crate::support::{folder, read_with, root, rows, scan};
+use crate::support::{files_below, folder, read_with, root, rows, scan};
 
 /// What of a finding every form must agree on: all but where it was read, and what forms leave out
 /// (addresses, the record that a body came from).
@@ -50,24 +50,11 @@ struct Tenant {
     others: Vec<(String, Vec<u8>)>,
 }
 
-fn files_under(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
-}
-
 impl Tenant {
     fn load() -> Self {
         let base = root().join("sample-logs/tenant");
         let mut tenant = Self { activity: Vec::new(), signins: Vec::new(), others: Vec::new() };
-        for path in files_under(&base) {
+        for path in files_below(&base) {
             let name = path.strip_prefix(&base).unwrap().to_str().unwrap().to_owned();
             let bytes = fs::read(&path).unwrap();
             let container = name.split('/').next().unwrap();

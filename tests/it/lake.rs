@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::cli::{airside, code, path, stderr, stdout};
 use crate::outputs::python;
-use crate::support::{is_full, root, runtime};
+use crate::support::{is_full, root, runtime, say};
 
 /// Runs that are killed: all of them with `AIRSIDE_FULL=1`, a share in CI.
 const KILLED_RUNS: usize = 50;
@@ -325,11 +325,6 @@ fn start(lake: &Path, bytes: &str) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
-}
-
-/// A line of the test's log.
-fn say(line: &str) {
-    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// A generator of numbers that look random: the instants of kills differ, and can be had again.

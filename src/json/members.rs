@@ -11,7 +11,7 @@
 
 mod tree;
 
-use tree::{KeyTree, Kinds, NONE, Plan, Spot, TOP};
+use tree::{KeyTree, Kinds, Plan, TOP};
 
 use std::ops::Range;
 
@@ -134,42 +134,46 @@ impl MemberReader {
 
     /// The object whose brace stands at `open`; returns the position after it.
     fn object(&mut self, input: &[u8], open: usize, shape: u32, depth: usize) -> Option<usize> {
-        let mut at = skip_space(input, open + 1);
-        if *input.get(at)? == b'}' {
-            return Some(at + 1);
+        let mut at = open + 1;
+        let first = skip_space(input, at);
+        if *input.get(first)? == b'}' {
+            return Some(first + 1);
         }
         if depth > self.max_depth {
             return None;
         }
-        let mut spot = Spot { shape, after: NONE };
+        let mut spot = self.keys.start(shape);
         let mut has_nested = depth > 0;
         loop {
-            let (key, after) = self.keys.at(input, at, spot)?;
-            at = skip_space(input, after);
-            if *input.get(at)? != b':' {
-                return None;
+            let member = self.keys.at(input, at, spot)?;
+            if *input.get(member.value)? == b'"' {
+                at = self.string(input, member.value, member.plan)?;
+            } else {
+                // There may be more white space than where the key was seen before.
+                let value = skip_space(input, member.value);
+                match *input.get(value)? {
+                    b'{' => has_nested = true,
+                    // It may be an envelope of records.
+                    b'[' if !has_nested => return None,
+                    _ => {}
+                }
+                at = self.value(input, value, (member.key, member.plan), depth + 1)?;
             }
-            at = skip_space(input, at + 1);
-            match *input.get(at)? {
-                b'{' => has_nested = true,
-                // It may be an envelope of records.
-                b'[' if !has_nested => return None,
-                _ => {}
+            if *input.get(at)? != b',' {
+                at = skip_space(input, at);
+                match *input.get(at)? {
+                    b',' => {}
+                    b'}' => return Some(at + 1),
+                    _ => return None,
+                }
             }
-            at = self.value(input, at, key, depth + 1)?;
-            at = skip_space(input, at);
-            match *input.get(at)? {
-                b',' => at = skip_space(input, at + 1),
-                b'}' => return Some(at + 1),
-                _ => return None,
-            }
-            spot.after = key;
+            at += 1;
+            spot = spot.after(&member);
         }
     }
 
     /// The value at `at` of a key; returns the position after it.
-    fn value(&mut self, input: &[u8], at: usize, key: u32, depth: usize) -> Option<usize> {
-        let plan = self.keys.plan(key);
+    fn value(&mut self, input: &[u8], at: usize, (key, plan): (u32, Plan), depth: usize) -> Option<usize> {
         let (kind, found, end) = match *input.get(at)? {
             b'"' => return self.string(input, at, plan),
             b'{' => {
@@ -201,26 +205,39 @@ impl MemberReader {
         }
     }
 
+    #[inline]
     fn string(&mut self, input: &[u8], quote: usize, plan: Plan) -> Option<usize> {
         let start = quote + 1;
         let end = plain_run(input, start);
-        let is_plain = match *input.get(end)? {
-            b'"' => true,
-            b'\\' => false,
-            _ => return None,
-        };
+        if *input.get(end)? != b'"' {
+            return self.escaped(input, quote, end, plan);
+        }
+        if plan.kinds.is_none() {
+            Some(end + 1)
+        } else if plan.kinds.has(Kinds::SCALAR) {
+            self.keep(plan, Found::String, start..end, end + 1)
+        } else if plan.kinds.has(Kinds::ANY) {
+            self.keep(plan, Found::Value, quote..end + 1, end + 1)
+        } else {
+            None
+        }
+    }
+
+    /// A string whose first special character stands at `special`.
+    #[cold]
+    fn escaped(&mut self, input: &[u8], quote: usize, special: usize, plan: Plan) -> Option<usize> {
+        if *input.get(special)? != b'\\' {
+            return None;
+        }
         if plan.kinds.has(Kinds::SCALAR) {
-            if is_plain {
-                return self.keep(plan, Found::String, start..end, end + 1);
-            }
             self.scratch.clear();
-            let after = unescape(input, start, end, &mut self.scratch).ok()?;
+            let after = unescape(input, quote + 1, special, &mut self.scratch).ok()?;
             let from = self.unescaped.len();
             // Invalid UTF-8 is refused with the whole record; here it only must not panic.
             self.unescaped.push_str(&String::from_utf8_lossy(&self.scratch));
             return self.keep(plan, Found::Unescaped, from..self.unescaped.len(), after);
         }
-        let after = if is_plain { end + 1 } else { skip_escaped(input, end)? };
+        let after = skip_escaped(input, special)?;
         if plan.kinds.is_none() {
             Some(after)
         } else if plan.kinds.has(Kinds::ANY) {
@@ -243,7 +260,7 @@ impl MemberReader {
         let [first, other] = self.keys.elements(key);
         let mut element = first;
         loop {
-            at = self.value(input, at, element, depth + 1)?;
+            at = self.value(input, at, (element, self.keys.plan(element)), depth + 1)?;
             at = skip_space(input, at);
             match *input.get(at)? {
                 b',' => at = skip_space(input, at + 1),

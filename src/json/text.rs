@@ -1,26 +1,23 @@
 //! Strings of JSON: where they end, and what they say once their escapes are undone.
 
+use wide::u8x16;
+
 use super::ParseError;
 
 /// The position of the first quote, backslash or control character at or after `at`; the end of
 /// the input where there is none.
+#[inline]
 pub(super) fn plain_run(input: &[u8], mut at: usize) -> usize {
     let rest = input.get(at..).unwrap_or_default();
-    for chunk in rest.chunks_exact(8) {
-        let word = chunk.try_into().map_or(0, u64::from_le_bytes);
-        let stops = special_bytes(word);
-        if stops != 0 {
-            return at + stops.trailing_zeros() as usize / 8;
+    let (chunks, rest) = rest.as_chunks::<CHUNK_BYTES>();
+    for chunk in chunks {
+        let stop = first_special(*chunk);
+        if stop < CHUNK_BYTES {
+            return at + stop;
         }
-        at += 8;
+        at += CHUNK_BYTES;
     }
-    while let Some(&byte) = input.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        at += 1;
-    }
-    at
+    at + rest.iter().take_while(|byte| **byte != b'"' && **byte != b'\\' && **byte >= 0x20).count()
 }
 
 /// Unescapes the string whose content begins at `start` into `out`; returns the position after its
@@ -126,14 +123,39 @@ fn hex4(input: &[u8], at: usize) -> Result<u32, ParseError> {
     Ok(code)
 }
 
-/// Sets the high bit of every byte of `word` that is a quote, a backslash or below 0x20.
-///
-/// Exact for the lowest set bit, which is all that is used: a borrow can only spill upward.
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let below = |lanes: u64, limit: u64| lanes.wrapping_sub(ONES * limit) & !lanes;
-    (below(quote, 1) | below(backslash, 1) | below(word, 0x20)) & HIGH
+/// Bytes that are looked at together.
+const CHUNK_BYTES: usize = 16;
+
+/// The position of the first quote, backslash or byte below 0x20; at least [`CHUNK_BYTES`] where
+/// there is none.
+#[inline]
+fn first_special(chunk: [u8; CHUNK_BYTES]) -> usize {
+    let bytes = u8x16::new(chunk);
+    let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    let is_control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+    (is(b'"') | is(b'\\') | is_control).to_bitmask().trailing_zeros() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_at_the_first_special_character_wherever_it_stands() {
+        for length in 0..50 {
+            for special in [b'"', b'\\', 0, 0x1f] {
+                for at in 0..length {
+                    // 0x80 and above look negative to instructions that compare signed bytes.
+                    let mut input: Vec<u8> = [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff].repeat(7);
+                    input.truncate(length);
+                    assert_eq!(plain_run(&input, at), length, "{length}");
+                    input[at] = special;
+                    for from in 0..=at {
+                        assert_eq!(plain_run(&input, from), at, "{special:#x} at {at} of {length}, from {from}");
+                    }
+                }
+            }
+        }
+        assert_eq!(plain_run(b"abc", 7), 7);
+    }
 }

@@ -80,6 +80,27 @@ fn keys_are_found_in_any_order_and_after_records_of_other_shapes() {
 }
 
 #[test]
+fn white_space_may_change_from_record_to_record() {
+    let spellings = [
+        r#"{"a":1,"b":{"a":2},"c":[{"a":3}]}"#,
+        r#"{ "a": 1, "b": { "a": 2 }, "c": [ { "a": 3 } ] }"#,
+        "{\n  \"a\" :\t1,\r\n  \"b\":  {\n\n\"a\":\n2},\"c\" : [{\n    \"a\":   3}]\n}",
+    ];
+    for records in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for count in 1..=3 {
+            let records: Vec<&str> = records[..count].iter().map(|record| spellings[*record]).collect();
+            last(&records, |members| {
+                let members = members.unwrap();
+                let found = (members.scalar(A), members.scalar(B_A), members.scalar(C_A));
+
+                assert_eq!(found, (Some("1"), Some("2"), Some("3")), "{records:?}");
+                assert_eq!(members.has_known_layout(), count > 1, "{records:?}");
+            });
+        }
+    }
+}
+
+#[test]
 fn a_layout_is_known_once_it_was_read() {
     let (first, second) = (r#"{"a":1,"b":{"q":[{"r":2}]},"d":3}"#, r#"{"d":1,"a":2}"#);
     let known = |records: &[&str]| last(records, |members| members.unwrap().has_known_layout());

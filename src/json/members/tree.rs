@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Step, Take, Want};
+use super::{Step, Take, Want, skip_space};
 use crate::json::text::plain_run;
 
 /// Stands for no key, and for no shape.
@@ -19,6 +19,10 @@ const MAX_KEYS: usize = 16_384;
 
 /// Longest key that is remembered, in bytes. The longest claim seen has some 90.
 const MAX_KEY_BYTES: usize = 256;
+
+/// Most bytes before a value that are remembered with a key: a key, and the white space of records
+/// that people have indented.
+const MAX_LEAD_BYTES: usize = MAX_KEY_BYTES + 64;
 
 /// The kinds of values that are wanted of a member, as bits. Nobody wants a member without any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,6 +68,9 @@ impl Plan {
 struct Key {
     /// As it stands in a record, in its quotes.
     quoted: Box<[u8]>,
+    /// All that stood before its value when it was last looked at: the key and its colon, with the
+    /// white space around them. Empty before that.
+    lead: Vec<u8>,
     shape: u32,
     plan: Plan,
     /// What came after it, the usual one first.
@@ -82,9 +89,29 @@ struct Shape {
 /// Where a key is expected: at the start of an object, or after another key of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spot {
-    pub(super) shape: u32,
+    shape: u32,
     /// [`NONE`] at the start.
-    pub(super) after: u32,
+    after: u32,
+    expected: [u32; 2],
+}
+
+impl Spot {
+    /// The spot after a member of the same object.
+    pub(super) fn after(self, member: &Member) -> Self {
+        Self { shape: self.shape, after: member.key, expected: member.next }
+    }
+}
+
+/// A key that stands in a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Member {
+    /// [`NONE`] where it is not remembered.
+    pub(super) key: u32,
+    pub(super) plan: Plan,
+    /// What may come after it.
+    next: [u32; 2],
+    /// Where its value begins.
+    pub(super) value: usize,
 }
 
 #[derive(Debug)]
@@ -187,37 +214,61 @@ impl KeyTree {
         self.key(key).map_or(Plan::UNKNOWN, |key| key.plan)
     }
 
-    /// The key whose quote stands at `at`, and the position after it. [`NONE`] for a key that is
-    /// not remembered; `None` where there is none, or one with an escape.
-    pub(super) fn at(&mut self, input: &[u8], at: usize, spot: Spot) -> Option<(u32, usize)> {
+    /// The key before the value that follows at `at`, the position after a brace or comma, and where
+    /// the value begins. [`NONE`] for a key that is not remembered; `None` where there is no key, or
+    /// one with an escape.
+    #[inline]
+    pub(super) fn at(&mut self, input: &[u8], at: usize, spot: Spot) -> Option<Member> {
         let rest = input.get(at..)?;
-        for expected in self.expected(spot) {
+        for expected in spot.expected {
             if let Some(key) = self.key(expected)
-                && rest.starts_with(&key.quoted)
+                && !key.lead.is_empty()
+                && rest.starts_with(&key.lead)
             {
-                return Some((expected, at + key.quoted.len()));
+                let value = at + key.lead.len();
+                return Some(Member { key: expected, plan: key.plan, next: key.next, value });
             }
         }
-        if *rest.first()? != b'"' {
-            return None;
-        }
-        let end = plain_run(input, at + 1);
-        if *input.get(end)? != b'"' {
-            return None;
-        }
-        let key = self.look_up(spot, input.get(at..=end)?);
-        Some((key, end + 1))
+        self.read(input, at, spot)
     }
 
-    fn expected(&self, spot: Spot) -> [u32; 2] {
-        match self.key(spot.after) {
-            Some(key) => key.next,
-            None => self.shapes.get(index(spot.shape)).map_or([NONE; 2], |shape| shape.first),
+    /// The same where the bytes are none of those that are expected.
+    #[cold]
+    fn read(&mut self, input: &[u8], at: usize, spot: Spot) -> Option<Member> {
+        let quote = skip_space(input, at);
+        (*input.get(quote)? == b'"').then_some(())?;
+        let end = plain_run(input, quote + 1);
+        (*input.get(end)? == b'"').then_some(())?;
+        let quoted = input.get(quote..=end)?;
+        let colon = skip_space(input, end + 1);
+        (*input.get(colon)? == b':').then_some(())?;
+        let value = skip_space(input, colon + 1);
+        // A value begins within the input, or its white space is not all there yet.
+        input.get(value)?;
+        let is_it = |id: u32| self.key(id).is_some_and(|key| *key.quoted == *quoted);
+        let key = match spot.expected.into_iter().find(|id| is_it(*id)) {
+            Some(expected) => expected,
+            None => self.look_up(spot, quoted),
+        };
+        let lead = input.get(at..value)?;
+        let Some(known) = self.key_mut(key) else {
+            return Some(Member { key, plan: Plan::UNKNOWN, next: [NONE; 2], value });
+        };
+        if lead.len() <= MAX_LEAD_BYTES {
+            known.lead.clear();
+            known.lead.extend_from_slice(lead);
         }
+        Some(Member { key, plan: known.plan, next: known.next, value })
+    }
+
+    /// The start of an object.
+    #[inline]
+    pub(super) fn start(&self, shape: u32) -> Spot {
+        let first = self.shapes.get(index(shape)).map_or([NONE; 2], |shape| shape.first);
+        Spot { shape, after: NONE, expected: first }
     }
 
     /// Finds a key that was not expected, and expects it from now on.
-    #[cold]
     fn look_up(&mut self, spot: Spot, quoted: &[u8]) -> u32 {
         self.surprises += 1;
         if spot.shape == NONE {
@@ -264,7 +315,7 @@ impl KeyTree {
         let id = u32::try_from(self.keys.len()).unwrap_or(NONE);
         let is_named = !quoted.is_empty();
         let hash = self.hasher.hash_one((shape, &*quoted));
-        self.keys.push(Key { quoted, shape, plan: Plan::UNKNOWN, next: [NONE; 2] });
+        self.keys.push(Key { quoted, lead: Vec::new(), shape, plan: Plan::UNKNOWN, next: [NONE; 2] });
         if is_named {
             let (keys, hasher) = (&self.keys, &self.hasher);
             self.by_name.insert_unique(hash, id, |other| {

@@ -1,39 +1,39 @@
-//! The command line: subcommands, flags, and what they mean once checked.
+//! The command line: its subcommands, and the help of each. Their flags are in a file each.
 
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::digest::Hashing;
 use crate::error::RunError;
-use crate::limits::Limits;
-use crate::redact::Redaction;
-use crate::report::OutputFormat;
-use crate::report::escape::Escaped;
-use crate::rule::{Profile, Severity};
-use crate::time::{UtcMicros, parse_bound};
 
 pub mod bench;
 pub mod custody;
 pub mod events;
 pub mod generate;
+pub mod identities;
 #[cfg(feature = "lake")]
 pub mod lake;
 pub mod limits;
+pub mod matrix;
+pub mod read;
 pub mod report;
 pub mod rules;
+pub mod scan;
+pub mod selection;
 #[cfg(feature = "postgres")]
 pub mod serve;
 pub mod values;
 
-pub use bench::{ConfigCommand, ConfigShowArgs, DryRunFormat, ManArgs, ShowArgs, ShowFormat, SqlArgs};
+pub use bench::{ConfigCommand, ConfigShowArgs, ManArgs, ShowArgs, ShowFormat, SqlArgs};
+pub use identities::{IdentitiesArgs, ListFormat};
+pub use matrix::{MatrixArgs, MatrixFormat};
+pub use read::{ReadArgs, ReadOptions};
 pub use rules::{
     DocsArgs, ExplainArgs, ExplainFormat, ImportArgs, ListArgs, ListFilter, RulesCommand, RulesFormat, TestArgs,
 };
-use values::{MatrixTarget, OutputTarget, format_parser, profile_parser, severity_parser};
+pub use scan::{DryRunFormat, ScanArgs};
+pub use selection::{RuleArgs, RuleSelection};
 
 /// Finds Azure Databricks identities doing each other's job, from exported Azure logs.
 #[derive(Debug, Parser)]
@@ -157,6 +157,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   airside report exports/ -o report.html
   airside report exports/ --since 30d --min-severity medium --title \"Contoso, May 2026\" -o may.html";
+
 const SHOW_EXAMPLES: &str = "\
 Examples:
   airside show 3f2a9bc1 exports/
@@ -247,314 +248,6 @@ pub enum ProgressChoice {
     Never,
     /// One JSON object a line, about once a second.
     Json,
-}
-
-/// Flags of all subcommands that read logs.
-#[derive(Debug, Clone, Args)]
-pub struct ReadArgs {
-    /// Files, folders or globs to read, `-` for standard input, `az://ACCOUNT/CONTAINER/PATH` or the URL of a blob or container; or one lake
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<String>,
-
-    /// Export that says who is who (access connectors, workspaces, identities, role assignments); repeatable
-    ///
-    /// Which export it is shows in its shape. Inventory files under PATH are recognised too.
-    #[arg(long, value_name = "FILE")]
-    pub inventory: Vec<PathBuf>,
-
-    /// Configuration: expected events, allowed networks, thresholds
-    ///
-    /// Only the file named here is read, never one of the working directory.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Only events at or after this time: RFC 3339, a date, or an age such as 30d, 12h, 45m
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-
-    /// Only events before this time; same spellings
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
-
-    /// Memory to stay within, at least 256MB: 512MiB, 2G (1024 based), 800MB (1000 based)
-    #[arg(long, value_name = "SIZE", value_parser = values::memory_limit)]
-    pub memory_limit: Option<u64>,
-
-    /// Threads to work with; all cores unless given
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
-
-    /// Keep records that could not be understood in this file, with their place and the reason
-    #[arg(long, value_name = "FILE")]
-    pub quarantine: Option<PathBuf>,
-
-    /// Write what was read and what was not to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub coverage: Option<PathBuf>,
-
-    /// Write what was read and written to this file, as JSON: SHA-256 of every object, rule and output
-    ///
-    /// `airside verify-custody` compares objects and outputs with it.
-    #[arg(long, value_name = "FILE")]
-    pub custody: Option<PathBuf>,
-
-    /// Leave passwords, keys and tokens as they are, which are taken out of events and records otherwise
-    ///
-    /// `airside show --raw` writes the bytes of the records, and nothing else.
-    #[arg(long)]
-    pub raw: bool,
-
-    /// Progress on standard error. `auto`: a bar, if that is a terminal
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressChoice::Auto)]
-    pub progress: ProgressChoice,
-
-    /// Write over output files that exist
-    #[arg(long)]
-    pub force: bool,
-
-    /// Limits.
-    #[command(flatten)]
-    pub limits: limits::LimitArgs,
-}
-
-/// Flags that choose rules.
-#[derive(Debug, Clone, Args)]
-pub struct RuleArgs {
-    /// Folder of rules to add to the shipped ones; repeatable
-    #[arg(long, value_name = "DIR")]
-    pub rules: Vec<PathBuf>,
-
-    /// Run these rules only, whatever their profile; comma or repeat
-    #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with_all = ["enable", "profile"])]
-    pub only: Vec<String>,
-
-    /// Run these rules too, whatever their profile; comma or repeat
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub enable: Vec<String>,
-
-    /// Do not run these rules; comma or repeat
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
-    pub disable: Vec<String>,
-
-    /// Run the rules of these profiles; `core` unless given; comma or repeat
-    #[arg(long, value_name = "PROFILE", value_delimiter = ',', value_parser = profile_parser())]
-    pub profile: Vec<Profile>,
-
-    /// File that remembers what each Databricks identity did in earlier runs; made or brought up to date by this one
-    ///
-    /// Rules on what was never seen before need it; the first run only fills it.
-    #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
-
-    /// Stop a rule that runs longer, such as 30s or 5m; the others go on, and the exit code is 2
-    ///
-    /// It is reported as not evaluable: what it would have found is not known.
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
-    pub timeout: Option<Duration>,
-}
-
-/// Flags of `scan`.
-#[derive(Debug, Clone, Args)]
-pub struct ScanArgs {
-    /// Flags of all that read.
-    #[command(flatten)]
-    pub read: ReadArgs,
-
-    /// Which rules to run.
-    #[command(flatten)]
-    pub choice: RuleArgs,
-
-    /// Read nothing: say what would be read, and which rules could say something about it and why others not
-    ///
-    /// Of each kind of object the first record of one is looked at. `--dry-run=json` is for programs.
-    #[arg(long, value_name = "FORMAT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "table", conflicts_with = "custody")]
-    pub dry_run: Option<DryRunFormat>,
-
-    /// Leave out findings below this severity
-    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
-    pub min_severity: Option<Severity>,
-
-    /// Exit with 1 if there is a finding of this severity or a worse one
-    ///
-    /// Findings of experimental rules do not count; those hidden by --min-severity do.
-    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser())]
-    pub fail_on: Option<Severity>,
-
-    /// Format of standard output; `table` on a terminal, `ndjson` otherwise, unless given
-    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
-    pub format: Option<OutputFormat>,
-
-    /// Write to a file as well, such as json=findings.json; repeatable
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = values::output_target)]
-    pub output: Vec<OutputTarget>,
-
-    /// Whether to go on.
-    #[cfg(feature = "lake")]
-    #[command(flatten)]
-    pub follow: lake::FollowArgs,
-}
-
-/// Flags of `identities`.
-#[derive(Debug, Clone, Args)]
-pub struct IdentitiesArgs {
-    /// Flags of all that read.
-    #[command(flatten)]
-    pub read: ReadArgs,
-
-    /// Format of standard output; `table` on a terminal, `ndjson` otherwise, unless given
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<ListFormat>,
-}
-
-/// Flags of `matrix`.
-#[derive(Debug, Clone, Args)]
-pub struct MatrixArgs {
-    /// Flags of all that read.
-    #[command(flatten)]
-    pub read: ReadArgs,
-
-    /// Format of standard output; `table` on a terminal, `json` otherwise, unless given
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<MatrixFormat>,
-
-    /// Write to a file as well, such as markdown=matrix.md; repeatable
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = values::matrix_target)]
-    pub output: Vec<MatrixTarget>,
-}
-
-/// Formats of the matrix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MatrixFormat {
-    /// For people.
-    Table,
-    /// One document.
-    Json,
-    /// For wikis and reviews.
-    Markdown,
-}
-
-impl MatrixFormat {
-    /// The words of the formats.
-    pub const WORDS: [&'static str; 3] = ["table", "json", "markdown"];
-}
-
-/// Formats of the list of identities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// For people.
-    Table,
-    /// One document.
-    Json,
-    /// One identity a line.
-    Ndjson,
-    /// For spreadsheets.
-    Csv,
-}
-
-/// What to read and within which bounds, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadOptions {
-    /// Files, folders, globs, `-`.
-    pub paths: Vec<String>,
-    /// Inventory exports; each was there.
-    pub inventory: Vec<PathBuf>,
-    /// Configuration file; was there.
-    pub config: Option<PathBuf>,
-    /// Only events at or after this time.
-    pub since: Option<UtcMicros>,
-    /// Only events before this time.
-    pub until: Option<UtcMicros>,
-    /// Memory to stay within, in bytes.
-    pub memory_limit: Option<u64>,
-    /// Threads to work with.
-    pub threads: Option<NonZeroUsize>,
-    /// What a log may ask for.
-    pub limits: Limits,
-    /// When the run began, by which events are told that have not happened yet.
-    pub now: Option<UtcMicros>,
-    /// Whether what is read is hashed.
-    pub hashing: Hashing,
-    /// Whether secrets are taken out of events.
-    pub redaction: Redaction,
-}
-
-/// Which rules to run, by id and profile, as asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSelection {
-    /// Folders of rules added to the shipped ones; each was there.
-    pub folders: Vec<PathBuf>,
-    /// Run these only; empty for all.
-    pub only: Vec<String>,
-    /// Run these too.
-    pub enable: Vec<String>,
-    /// Do not run these.
-    pub disable: Vec<String>,
-    /// Profiles to run; never empty.
-    pub profiles: Vec<Profile>,
-    /// How long a rule may run.
-    pub timeout: Option<Duration>,
-}
-
-impl ReadArgs {
-    /// Checks everything that can be checked before any work.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Usage`] for a time that is none, an empty range, or a file that is not there.
-    pub fn options(&self, now: UtcMicros) -> Result<ReadOptions, RunError> {
-        let since = bound("--since", self.since.as_deref(), now)?;
-        let until = bound("--until", self.until.as_deref(), now)?;
-        if let (Some(since), Some(until)) = (since, until)
-            && since >= until
-        {
-            return Err(RunError::usage(format!("--since {since} is not before --until {until}: no event can match")));
-        }
-        for file in self.inventory.iter().chain(&self.config) {
-            must_exist(file)?;
-        }
-        Ok(ReadOptions {
-            paths: self.paths.clone(),
-            inventory: self.inventory.clone(),
-            config: self.config.clone(),
-            since,
-            until,
-            memory_limit: self.memory_limit,
-            threads: self.threads,
-            limits: self.limits.limits(),
-            now: Some(now),
-            hashing: if self.custody.is_some() { Hashing::On } else { Hashing::Off },
-            redaction: if self.raw { Redaction::Off } else { Redaction::On },
-        })
-    }
-}
-
-impl RuleArgs {
-    /// Which rules to run.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Usage`] for a folder that is not there.
-    pub fn selection(&self) -> Result<RuleSelection, RunError> {
-        for folder in &self.rules {
-            must_exist(folder)?;
-        }
-        let profiles = if self.profile.is_empty() { vec![Profile::Core] } else { self.profile.clone() };
-        Ok(RuleSelection {
-            folders: self.rules.clone(),
-            only: self.only.clone(),
-            enable: self.enable.clone(),
-            disable: self.disable.clone(),
-            profiles,
-            timeout: self.timeout,
-        })
-    }
-}
-
-fn bound(flag: &str, text: Option<&str>, now: UtcMicros) -> Result<Option<UtcMicros>, RunError> {
-    text.map(|text| {
-        parse_bound(text, now).map_err(|reason| RunError::usage(format!("{flag} {}: {reason}", Escaped(text))))
-    })
-    .transpose()
 }
 
 /// A named path that is not there ends the run before any work.

@@ -1,57 +1,51 @@
-//! What every command that reads has in common: rules before data, signals, progress.
+//! What every command that reads has in common: what is listed, rules before data, one run over both.
+
+mod machine;
+mod notices;
+mod settings;
+mod signals;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::AbortHandle;
 
 use super::args::{ProgressChoice, ReadOptions, RuleSelection};
-use super::custody::{Facts, InputFile, Role};
+use super::custody::{Facts, InputFile};
 use super::inventory;
 use super::output::Outputs;
 use super::progress::Progress;
 use crate::coverage::{Coverage, NotEvaluable};
-use crate::digest::Digest;
-use crate::error::{ExitCode, RunError};
+use crate::error::RunError;
 use crate::event::schema::ReadColumns;
 use crate::finding::Finding;
-use crate::finding::exceptions::{Config, Exceptions};
+use crate::finding::exceptions::Exceptions;
 use crate::lake::Streams;
 #[cfg(feature = "lake")]
 use crate::lake::table::{is_lake_in_container, is_local_lake};
-use crate::limits::Limits;
 use crate::matrix::Matrix;
-use crate::pipeline::{
-    self, Analysis, Baseline, Cancel, Digests, Loaded, Quarantine, Quarantined, Questions, Reached, Watch,
-};
+use crate::pipeline::{self, Analysis, Baseline, Cancel, Digests, Loaded, Quarantine, Questions, Reached};
+use crate::report::IdentityRow;
 use crate::report::activity::Activity;
-use crate::report::escape::Escaped;
-use crate::report::{IdentityRow, absence};
-use crate::rule::load::{Library, Selection};
-use crate::rule::{self, Profile, Rule, Status, run};
+use crate::rule::{Rule, Status, run};
 use crate::source::{self, ListOptions, Listing};
 use crate::sql::tables;
-use crate::time::UtcMicros;
 
-/// Rejected records that are named on standard error; the quarantine file has all of them.
-const REJECTED_SHOWN: usize = 5;
+#[cfg(feature = "lake")]
+pub(super) use machine::half_of_memory;
+use machine::runtime_of_one_thread;
+pub(super) use machine::{Machine, available_threads, memory_limit, runtime};
+pub(super) use notices::show_rejected;
+use notices::{show_left_out, show_stopped};
+use settings::baseline_and_file;
+pub(super) use settings::{baseline, config, config_and_file, library, selection};
+pub(super) use signals::watch_signals;
 
 /// Most rules whose columns are looked for before anything is read.
 const MOST_RULES_PLANNED: usize = 8;
-/// Stack of a thread, as the first one has (8 MiB): plans are walked by recursion.
-const STACK_BYTES: usize = 8 << 20;
-
-/// Memory that is used where the machine does not say how much it has (4 GiB).
-const FALLBACK_MEMORY_BYTES: u64 = 4 << 30;
-
-/// Blocks of the input that would fill the memory: with little of it, blocks are small.
-const BLOCKS_IN_MEMORY: usize = 128;
 
 /// Where this is set, a run says on standard error how far the fast way of reading reached:
 /// `benches/compare` asks.
@@ -142,20 +136,6 @@ pub(super) fn lake_of(read: &ReadOptions) -> Result<Option<&str>, RunError> {
     Ok(Some(lake))
 }
 
-/// A runtime for what is async.
-///
-/// # Errors
-///
-/// [`RunError::Internal`] where the machine gives no threads.
-pub(super) fn runtime(threads: usize) -> Result<Runtime, RunError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_stack_size(STACK_BYTES)
-        .enable_all()
-        .build()
-        .map_err(|error| RunError::internal("cannot start threads", error))
-}
-
 /// A run that listens for signals. It is to be begun before output files are, so that none is left
 /// under way by a signal that nobody heard.
 pub(super) struct Engine {
@@ -207,9 +187,7 @@ pub(super) fn execute(
     let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped } = analysis;
     show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
     show_left_out(&coverage);
-    for NotEvaluable { rule, reason } in &stopped {
-        writeln!(io::stderr(), "the rule '{}' was {}", Escaped(rule), Escaped(reason)).unwrap_or_default();
-    }
+    show_stopped(&stopped);
     let rules = asked_for;
     Ok(Scan {
         findings,
@@ -239,37 +217,6 @@ async fn columns(request: &Request, rules: &[&Rule]) -> Result<ReadColumns, RunE
         names.extend(run::columns_read(&empty, rule).await?);
     }
     Ok(ReadColumns::of(&names))
-}
-
-/// How much of the machine to use.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Machine {
-    pub(super) threads: usize,
-    pub(super) memory_bytes: usize,
-    limits: Limits,
-    now: Option<UtcMicros>,
-}
-
-impl Machine {
-    /// What was asked for, else all threads and half of the memory.
-    pub(super) fn of(read: &ReadOptions) -> Self {
-        let threads = read.threads.map_or_else(available_threads, NonZeroUsize::get);
-        Self { threads, memory_bytes: memory_limit(read), limits: read.limits, now: read.now }
-    }
-
-    /// How to read everything with so much of the machine.
-    pub(super) fn read_options(&self, read: &ReadOptions) -> pipeline::ReadOptions {
-        pipeline::ReadOptions {
-            hashing: read.hashing,
-            redaction: read.redaction,
-            memory_limit_bytes: self.memory_bytes,
-            threads: self.threads,
-            limits: self.limits,
-            now: self.now,
-            block_bytes: pipeline::BLOCK_BYTES.min(self.memory_bytes / BLOCKS_IN_MEMORY),
-            ..pipeline::ReadOptions::default()
-        }
-    }
 }
 
 /// What the user lists besides inventory.
@@ -334,170 +281,4 @@ pub(super) fn load(
         writeln!(io::stderr(), "{line}").unwrap_or_default();
     }
     Ok(loaded)
-}
-
-/// A runtime for rules over files, which go one by one: every thread more would keep memory of its
-/// own, and not use what this one is done with.
-fn runtime_of_one_thread() -> Result<Runtime, RunError> {
-    tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| RunError::internal("cannot start threads", error))
-}
-
-/// Threads that the machine has.
-pub(super) fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-/// What was asked for, else half of the machine's memory.
-pub(super) fn memory_limit(read: &ReadOptions) -> usize {
-    let bytes = read.memory_limit.unwrap_or_else(half_of_memory);
-    usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-/// Half of the machine's memory, in bytes.
-pub(super) fn half_of_memory() -> u64 {
-    machine_memory().unwrap_or(FALLBACK_MEMORY_BYTES) / 2
-}
-
-/// The machine's memory in bytes, as Linux says it.
-fn machine_memory() -> Option<u64> {
-    let text = std::fs::read("/proc/meminfo").ok()?;
-    let text = String::from_utf8(text).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
-
-/// A file that does not exist yet is an empty baseline: this run begins it.
-pub(super) fn baseline(path: &Path) -> Result<Baseline, RunError> {
-    baseline_and_file(path).map(|(baseline, _)| baseline)
-}
-
-fn baseline_and_file(path: &Path) -> Result<(Baseline, Option<InputFile>), RunError> {
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let baseline = Baseline::parse(&name, &text)?;
-            Ok((baseline, Some(InputFile { role: Role::Baseline, name, digest: Digest::of(text.as_bytes()) })))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((Baseline::default(), None)),
-        Err(error) => Err(RunError::usage(format!("cannot read {name}: {error}"))),
-    }
-}
-
-/// The configuration of the file that is named, or an empty one.
-pub(super) fn config(path: Option<&Path>) -> Result<Config, RunError> {
-    config_and_file(path).map(|(config, _)| config)
-}
-
-/// The same, and what the file held.
-pub(super) fn config_and_file(path: Option<&Path>) -> Result<(Config, Option<InputFile>), RunError> {
-    let Some(path) = path else { return Ok((Config::default(), None)) };
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| RunError::usage(format!("cannot read {name}: {error}")))?;
-    let config = Config::parse(&name, &text)?;
-    Ok((config, Some(InputFile { role: Role::Configuration, name, digest: Digest::of(text.as_bytes()) })))
-}
-
-/// The rules, all of them checked, with what the configuration says of them.
-pub(super) fn library(
-    runtime: &Runtime,
-    folders: &[PathBuf],
-    config: &Config,
-    cancel: &Cancel,
-) -> Result<Library, RunError> {
-    let mut library = runtime.block_on(cancel.interruptible(rule::check::load(folders)))?;
-    library.configure(&config.rules)?;
-    Ok(library)
-}
-
-pub(super) fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
-    Selection {
-        profiles: wanted.profiles.iter().copied().chain(configured).collect(),
-        only: wanted.only.clone(),
-        enable: wanted.enable.clone(),
-        disable: wanted.disable.clone(),
-    }
-}
-
-/// Asks the run to end when a signal says so. A second signal ends it at once.
-///
-/// Nobody watches any more once the tasks are aborted.
-pub(super) fn watch_signals(runtime: &Runtime, cancel: &Arc<Cancel>) -> Result<Vec<AbortHandle>, RunError> {
-    let _context = runtime.enter();
-    let mut watching = Vec::new();
-    for (kind, code) in
-        [(SignalKind::interrupt(), ExitCode::Interrupted), (SignalKind::terminate(), ExitCode::Terminated)]
-    {
-        let mut signals = signal(kind).map_err(|error| RunError::internal("cannot listen for signals", error))?;
-        let cancel = Arc::clone(cancel);
-        let task = runtime.spawn(async move {
-            let mut asked = false;
-            while signals.recv().await.is_some() {
-                if asked {
-                    exit_now(code);
-                }
-                asked = true;
-                cancel.cancel(code);
-            }
-        });
-        watching.push(task.abort_handle());
-    }
-    Ok(watching)
-}
-
-#[expect(clippy::exit, reason = "asked twice to end: what is under way is given up, temporary files stay")]
-fn exit_now(code: ExitCode) {
-    std::process::exit(code as i32);
-}
-
-/// Names the first rejected records on standard error, and says where the others are.
-pub(super) fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: bool) {
-    let mut err = io::stderr().lock();
-    let mut say = |line: String| writeln!(err, "{line}").unwrap_or_default();
-    for record in rejected.iter().take(REJECTED_SHOWN) {
-        let detail = record.detail.as_deref().map_or_else(String::new, |detail| format!(": {}", Escaped(detail)));
-        let number = record.record.map_or_else(String::new, |number| format!(", record {number}"));
-        say(format!(
-            "rejected: {} at byte {}{number}: {}{detail}",
-            Escaped(&record.object),
-            record.offset,
-            Escaped(&record.reason)
-        ));
-    }
-    let all = coverage.records.rejected + coverage.conflicting_duplicates;
-    let shown = u64::try_from(rejected.len().min(REJECTED_SHOWN)).unwrap_or(0);
-    if all > shown && !has_quarantine {
-        say(format!("rejected: {} more; --quarantine FILE keeps all of them", all - shown));
-    }
-    for failed in &coverage.failed {
-        say(format!("cannot read {}", Escaped(&failed.reason)));
-    }
-}
-
-/// Names the rules of which findings are left out, on standard error: not every format says so.
-fn show_left_out(coverage: &Coverage) {
-    let mut err = io::stderr().lock();
-    for capped in &coverage.rules.capped {
-        // Where standard error is closed nobody wants to know.
-        writeln!(err, "left out: {}", Escaped(&absence::left_out(capped))).unwrap_or_default();
-    }
-}
-
-impl Watch for Progress {
-    fn read(&self, stored_bytes: u64) {
-        self.add(stored_bytes);
-    }
-
-    fn decoded(&self, records: u64, rejected: u64) {
-        self.note(records, records.saturating_sub(rejected), rejected);
-    }
-
-    fn stage(&self, name: &str) {
-        self.stage_is(name);
-    }
 }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::cli::args::ProgressChoice;
+use crate::pipeline::Watch;
 use crate::report::layout::number;
 
 /// Time between two lines of JSON.
@@ -142,6 +143,20 @@ impl Progress {
         };
         // A line that cannot be made is no reason to stop.
         serde_json::to_string(&line).unwrap_or_default() + "\n"
+    }
+}
+
+impl Watch for Progress {
+    fn read(&self, stored_bytes: u64) {
+        self.add(stored_bytes);
+    }
+
+    fn decoded(&self, records: u64, rejected: u64) {
+        self.note(records, records.saturating_sub(rejected), rejected);
+    }
+
+    fn stage(&self, name: &str) {
+        self.stage_is(name);
     }
 }
 

@@ -1,6 +1,5 @@
 //! Reading with an identity's token instead of a SAS, over TLS, against Azurite's OAuth mode.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
@@ -8,44 +7,14 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use openssl::asn1::Asn1Time;
 use openssl::base64::encode_block;
-use openssl::bn::BigNum;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509NameBuilder};
+use openssl::x509::extension::BasicConstraints;
 
 use crate::azure::{events, lines};
 use crate::azurite::{ACCOUNT, Azurite, sas};
-use crate::cli::{code, stderr};
+use crate::certificate::write_certificate;
+use crate::cli::{code, path, stderr};
 use crate::support::root;
-
-/// Writes a certificate for this machine and its key.
-fn write_certificate(folder: &Path) {
-    let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
-    let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "localhost").unwrap();
-    let name = name.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
-    let names =
-        SubjectAlternativeName::new().dns("localhost").ip("127.0.0.1").build(&builder.x509v3_context(None, None));
-    builder.append_extension(names.unwrap()).unwrap();
-    builder.append_extension(BasicConstraints::new().build().unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    fs::write(folder.join("cert.pem"), builder.build().to_pem().unwrap()).unwrap();
-    fs::write(folder.join("key.pem"), key.private_key_to_pem_pkcs8().unwrap()).unwrap();
-}
 
 /// A token as Azurite takes it: it looks at issuer, audience and times, and not at the signature.
 fn token(audience: &str) -> String {
@@ -101,18 +70,11 @@ fn airside(url: &str, folder: &Path, variables: &[(&str, &str)]) -> Output {
 #[test]
 fn a_managed_identity_reads_a_container_with_one_token() {
     let folder = tempfile::tempdir().unwrap();
-    write_certificate(folder.path());
-    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let azurite: &'static Azurite = Box::leak(Box::new(Azurite::start(&[
-        "--oauth",
-        "basic",
-        "--cert",
-        &file("cert.pem"),
-        "--key",
-        &file("key.pem"),
-    ])));
+    let [certificate, key] = write_certificate(folder.path(), &BasicConstraints::new());
+    let azurite: &'static Azurite =
+        Box::leak(Box::new(Azurite::start(&["--oauth", "basic", "--cert", path(&certificate), "--key", path(&key)])));
     let base = format!("https://localhost:{}/{ACCOUNT}/logs", azurite.port);
-    upload(&base, &folder.path().join("cert.pem"));
+    upload(&base, &certificate);
     let (endpoint, asked) = managed_identity("https://storage.azure.com/");
     let identity = [("IDENTITY_ENDPOINT", endpoint.as_str()), ("IDENTITY_HEADER", "x")];
 

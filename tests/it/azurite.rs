@@ -14,6 +14,8 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
 
+use crate::support::files_below;
+
 /// The account and key that every Azurite has:
 /// <https://learn.microsoft.com/azure/storage/common/storage-use-azurite#well-known-storage-account-and-key>.
 pub(crate) const ACCOUNT: &str = "devstoreaccount1";
@@ -172,19 +174,8 @@ impl Container {
 
     /// Writes every file below a folder, under its relative name.
     pub(crate) fn put_folder(&self, folder: &Path) {
-        let mut blobs = Vec::new();
-        let mut folders = vec![folder.to_owned()];
-        while let Some(next) = folders.pop() {
-            for entry in fs::read_dir(next).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-                    blobs.push((name, fs::read(path).unwrap()));
-                }
-            }
-        }
+        let name = |path: &Path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+        let blobs = files_below(folder).into_iter().map(|path| (name(&path), fs::read(path).unwrap())).collect();
         self.put_all(blobs);
     }
 

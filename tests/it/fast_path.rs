@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 
-use crate::support::{assert_adds_up, folder, real_logs, root, scan};
+use crate::support::{assert_adds_up, files_below, folder, real_logs, root, scan};
 
 /// Everything that reading gives: the events of every stream, row by row, what was counted, and
 /// the quarantine as it was written.
@@ -148,15 +148,9 @@ fn generated_tenants_give_the_same_by_members_and_in_blocks() {
 /// The lines of the sample tenant's archives.
 fn lines() -> Vec<String> {
     let mut lines = Vec::new();
-    let mut folders = vec![root().join("sample-logs/tenant")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Ok(text) = fs::read_to_string(&path) {
-                lines.extend(text.lines().map(str::to_owned));
-            }
+    for path in files_below(&root().join("sample-logs/tenant")) {
+        if let Ok(text) = fs::read_to_string(path) {
+            lines.extend(text.lines().map(str::to_owned));
         }
     }
     lines.sort();

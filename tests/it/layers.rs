@@ -1,9 +1,9 @@
 //! Imports between the modules of the library go one way.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::support::root;
+use crate::support::{files_below, root};
 
 /// A module may import those before it, and itself.
 const ORDER: &[&str] = &[
@@ -41,17 +41,6 @@ fn position(module: &str) -> usize {
     ORDER.iter().position(|known| *known == module).unwrap_or_else(|| panic!("{module} has no place in the order"))
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The module of a source file: its first path segment, cases apart.
 fn module_of(relative: &str) -> &str {
     if relative == "rule/case.rs" {
@@ -63,10 +52,9 @@ fn module_of(relative: &str) -> &str {
 #[test]
 fn no_module_imports_one_that_comes_after_it() {
     let source = root().join("src");
-    let mut paths = Vec::new();
-    files(&source, &mut paths);
     let mut wrong = Vec::new();
-    for path in paths {
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    for path in files_below(&source).into_iter().filter(is_rust) {
         let relative = path.strip_prefix(&source).unwrap().to_str().unwrap().to_owned();
         let is_test = relative.contains("tests") || relative.contains("fixture") || relative.contains("samples");
         if ["main.rs", "lib.rs"].contains(&relative.as_str()) || is_test {

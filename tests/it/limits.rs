@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cli::{airside, code, path, stderr, stdout};
-use crate::support::folder;
+use crate::support::{folder, peak_kib};
 
 /// Bytes of a member of a bomb.
 const MEMBER_BYTES: usize = 8 << 20;
@@ -18,9 +18,9 @@ const MEMBER_BYTES: usize = 8 << 20;
 /// Members of a bomb of 10 GB.
 const MEMBERS: usize = 1_280;
 
-/// Memory that refusing a bomb may take, in kB. A megabyte of the stream at a time is looked at, by two
+/// Memory that refusing a bomb may take, in KiB. A megabyte of the stream at a time is looked at, by two
 /// threads; the rest is the program itself.
-const BOMB_KB: u64 = 400_000;
+const BOMB_KIB: u64 = 400_000;
 
 /// A record of the Activity Log, with something in it.
 fn record(number: usize, extra: &str) -> String {
@@ -53,19 +53,15 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 19).unwrap()
 }
 
-/// The most memory that a child had, in kB, as its process says while it lives; and how it ended.
+/// The most memory that a child had, in KiB, as its process says while it lives; and how it ended.
 fn watched(command: &mut Command) -> (u64, Output) {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
+    let process = child.id();
     let watch = std::thread::spawn(move || {
         let mut most = 0;
-        while let Ok(text) = fs::read_to_string(&status) {
-            let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            match peak.and_then(|peak| peak.trim().strip_suffix("kB")?.trim().parse().ok()) {
-                Some(peak) => most = peak,
-                // It has ended, and was not waited for yet.
-                None => break,
-            }
+        // It says nothing any more once it has ended, also before it was waited for.
+        while let Some(peak) = peak_kib(process) {
+            most = peak;
             std::thread::sleep(Duration::from_millis(2));
         }
         most
@@ -90,7 +86,7 @@ fn ten_gigabytes_in_ten_megabytes_of_gzip_or_less_of_zstd_are_refused_in_little_
         for bomb in [&bomb, &long] {
             let folder = folder(&[(name, bomb.as_slice()), ("good.json", record(1, "").as_bytes())]);
 
-            let (peak_kb, output) = watched(program(&["scan", path(folder.path()), "--format", "json"]).args(ONE_RULE));
+            let (peak, output) = watched(program(&["scan", path(folder.path()), "--format", "json"]).args(ONE_RULE));
 
             assert_eq!(code(&output), 4, "{}", stderr(&output));
             let said = stderr(&output);
@@ -99,7 +95,7 @@ fn ten_gigabytes_in_ten_megabytes_of_gzip_or_less_of_zstd_are_refused_in_little_
             assert_eq!(coverage["records"]["events"], 1, "{name}");
             // It was given up after a part of what it held.
             assert!(coverage["bytes"].as_u64().unwrap() < 1 << 30, "{coverage}");
-            assert!(peak_kb < BOMB_KB, "{name}: {peak_kb} kB");
+            assert!(peak < BOMB_KIB, "{name}: {peak} KiB");
         }
     }
 }
@@ -278,12 +274,12 @@ fn records_that_never_repeat_a_value_stay_within_the_memory_limit_and_few_open_f
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_airside"), "scan", path(folder.path())]);
     command.args(["--format", "json", "--memory-limit", "256MB"]).args(ONE_RULE).env("TMPDIR", temporary.path());
 
-    let (peak_kb, output) = watched(&mut command);
+    let (peak, output) = watched(&mut command);
 
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert_eq!(coverage(&output)["records"]["events"], records);
     // What is known of so many identities stays in memory: some 28 MB for 60,000 were measured.
-    assert!(peak_kb * 1024 < 256_000_000 * 115 / 100 + 40_000_000, "{peak_kb} kB");
+    assert!(peak * 1024 < 256_000_000 * 115 / 100 + 40_000_000, "{peak} KiB");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 

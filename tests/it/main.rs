@@ -19,6 +19,8 @@ mod azure_faults;
 mod azure_token;
 #[cfg(feature = "azure")]
 mod azurite;
+#[cfg(any(feature = "azure", feature = "postgres"))]
+mod certificate;
 mod cli;
 mod comfort;
 mod custody;

@@ -3,20 +3,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::BigNum;
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509NameBuilder};
+use openssl::x509::extension::BasicConstraints;
 use serde_json::Value;
 
+use crate::certificate::write_certificate;
 use crate::cli::{airside, code, path, stderr, stdout};
 use crate::endpoint::{ENDLESS, Endpoint, PASSWORD};
 
@@ -24,32 +17,6 @@ use crate::endpoint::{ENDLESS, Endpoint, PASSWORD};
 fn rows(output: &Output) -> Vec<String> {
     assert_eq!(code(output), 0, "{}", stderr(output));
     stdout(output).lines().map(str::to_owned).collect()
-}
-
-/// Writes a certificate for this machine and its key.
-fn write_certificate(folder: &Path) -> [PathBuf; 2] {
-    let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap();
-    let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "localhost").unwrap();
-    let name = name.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
-    let names =
-        SubjectAlternativeName::new().dns("localhost").ip("127.0.0.1").build(&builder.x509v3_context(None, None));
-    builder.append_extension(names.unwrap()).unwrap();
-    builder.append_extension(BasicConstraints::new().ca().build().unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    let files = ["cert.pem", "key.pem"].map(|name| folder.join(name));
-    fs::write(&files[0], builder.build().to_pem().unwrap()).unwrap();
-    fs::write(&files[1], key.private_key_to_pem_pkcs8().unwrap()).unwrap();
-    files
 }
 
 #[test]
@@ -223,7 +190,7 @@ fn programs_find_their_way() {
 #[test]
 fn with_a_certificate_everything_is_encrypted() {
     let folder = tempfile::tempdir().unwrap();
-    let [certificate, key] = write_certificate(folder.path());
+    let [certificate, key] = write_certificate(folder.path(), BasicConstraints::new().ca());
     let endpoint = Endpoint::start(&["--tls-cert", path(&certificate), "--tls-key", path(&key)]);
     let ask = |mode: &str| {
         let environment = [("PGPASSWORD", PASSWORD), ("PGSSLMODE", mode), ("PGSSLROOTCERT", path(&certificate))];
@@ -241,7 +208,7 @@ fn with_a_certificate_everything_is_encrypted() {
 #[test]
 fn a_certificate_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let [certificate, key] = write_certificate(folder.path());
+    let [certificate, key] = write_certificate(folder.path(), BasicConstraints::new().ca());
     let none = folder.path().join("none.pem");
     fs::write(&none, "nothing of the kind").unwrap();
     let missing = folder.path().join("missing.pem");

@@ -1,6 +1,6 @@
 //! Events are the same in memory and on disk, and the same whichever of their columns are read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use datafusion::physical_plan::collect;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 
 use crate::fast_path::joined;
-use crate::support::{assert_adds_up, library, root, runtime, scan, scan_for};
+use crate::support::{assert_adds_up, files_below, library, root, runtime, scan, scan_for};
 
 /// The columns whose texts are not needed where no query reads them.
 const ON_DEMAND: [&str; 7] =
@@ -121,24 +121,12 @@ fn hold(path: &Path) {
 #[test]
 fn duplicates_and_conflicts_are_the_same_on_disk_and_without_columns() {
     let folder = tempfile::tempdir().unwrap();
-    let mut lines = HashMap::new();
-    let mut folders = vec![root().join("sample-logs/tenant")];
-    while let Some(from) = folders.pop() {
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Ok(text) = fs::read_to_string(&path) {
-                lines.insert(path, text);
-            }
-        }
-    }
-    let mut paths: Vec<_> = lines.keys().cloned().collect();
-    paths.sort();
-    for (number, path) in paths.iter().enumerate() {
-        fs::write(folder.path().join(format!("{number:03}.json")), &lines[path]).unwrap();
+    let texts =
+        files_below(&root().join("sample-logs/tenant")).into_iter().filter_map(|path| fs::read_to_string(path).ok());
+    for (number, text) in texts.enumerate() {
+        fs::write(folder.path().join(format!("{number:03}.json")), &text).unwrap();
         if number % 3 == 0 {
-            let changed = lines[path].replace("a1000000-0000-4000-8000", "a1000000-0000-4000-8001");
+            let changed = text.replace("a1000000-0000-4000-8000", "a1000000-0000-4000-8001");
             fs::write(folder.path().join(format!("again-{number:03}.json")), changed).unwrap();
         }
     }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::cli::path;
 #[cfg(feature = "postgres")]
 use crate::endpoint::Endpoint;
-use crate::support::root;
+use crate::support::{peak_kib, root};
 
 /// Every door is held to this much memory, and to the 15 % that a run may go beyond.
 const MEMORY_LIMIT: &str = "256MB";
@@ -158,13 +158,6 @@ fn assert_untouched(folder: &TempDir, after: &str) {
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["data.csv"], "{after}");
     assert_eq!(fs::read_to_string(folder.path().join("data.csv")).unwrap(), "a,b\n1,2\n", "{after}");
-}
-
-/// The most memory that a process has had so far, in KiB.
-fn peak_kib(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// Runs it to its end, or for as long as it may take, and says how much memory it had at most.

@@ -144,6 +144,14 @@ pub(crate) fn uids(loaded: &Loaded) -> Vec<String> {
     rows(loaded, ["event_uid"]).into_iter().map(|[uid]| uid.unwrap()).collect()
 }
 
+/// The most memory that a process has had so far, in KiB; `None` once it has ended.
+pub(crate) fn peak_kib(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    // The kernel writes kB and counts by 1024.
+    peak.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 /// A folder of real exports beside the project, where it is there.
 pub(crate) fn real_logs() -> Option<PathBuf> {
     let folder = root().join("../shared/real-logs");

@@ -91,12 +91,3 @@ pub struct ConfigShowArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
-
-/// Formats of what a run would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DryRunFormat {
-    /// For people.
-    Table,
-    /// One document.
-    Json,
-}

@@ -2,6 +2,8 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::*;
+use crate::rule::Profile;
+use crate::time::UtcMicros;
 
 fn scan(arguments: &[&str]) -> Result<ScanArgs, clap::Error> {
     let cli = Cli::try_parse_from(["airside", "scan"].iter().chain(arguments))?;

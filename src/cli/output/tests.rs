@@ -1,8 +1,11 @@
+use std::io::{self, BufWriter, Write};
+
 use clap::Parser;
 
 use super::*;
-use crate::cli::args::{Cli, Command};
+use crate::cli::args::{Cli, ColorChoice, Command};
 use crate::error::ExitCode;
+use crate::report::Colour;
 
 fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =

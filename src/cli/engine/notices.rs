@@ -1,0 +1,51 @@
+//! What is said on standard error of a run that went on: what was rejected, unreadable or left out.
+
+use std::io::{self, Write};
+
+use crate::coverage::{Coverage, NotEvaluable};
+use crate::pipeline::Quarantined;
+use crate::report::absence;
+use crate::report::escape::Escaped;
+
+/// Rejected records that are named on standard error; the quarantine file has all of them.
+const REJECTED_SHOWN: usize = 5;
+
+/// Names the first rejected records on standard error, and says where the others are.
+pub(in crate::cli) fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: bool) {
+    let mut err = io::stderr().lock();
+    let mut say = |line: String| writeln!(err, "{line}").unwrap_or_default();
+    for record in rejected.iter().take(REJECTED_SHOWN) {
+        let detail = record.detail.as_deref().map_or_else(String::new, |detail| format!(": {}", Escaped(detail)));
+        let number = record.record.map_or_else(String::new, |number| format!(", record {number}"));
+        say(format!(
+            "rejected: {} at byte {}{number}: {}{detail}",
+            Escaped(&record.object),
+            record.offset,
+            Escaped(&record.reason)
+        ));
+    }
+    let all = coverage.records.rejected + coverage.conflicting_duplicates;
+    let shown = u64::try_from(rejected.len().min(REJECTED_SHOWN)).unwrap_or(0);
+    if all > shown && !has_quarantine {
+        say(format!("rejected: {} more; --quarantine FILE keeps all of them", all - shown));
+    }
+    for failed in &coverage.failed {
+        say(format!("cannot read {}", Escaped(&failed.reason)));
+    }
+}
+
+/// Names the rules of which findings are left out, on standard error: not every format says so.
+pub(super) fn show_left_out(coverage: &Coverage) {
+    let mut err = io::stderr().lock();
+    for capped in &coverage.rules.capped {
+        // Where standard error is closed nobody wants to know.
+        writeln!(err, "left out: {}", Escaped(&absence::left_out(capped))).unwrap_or_default();
+    }
+}
+
+/// Names the rules that were stopped, on standard error.
+pub(super) fn show_stopped(stopped: &[NotEvaluable]) {
+    for NotEvaluable { rule, reason } in stopped {
+        writeln!(io::stderr(), "the rule '{}' was {}", Escaped(rule), Escaped(reason)).unwrap_or_default();
+    }
+}

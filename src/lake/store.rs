@@ -2,6 +2,7 @@
 
 mod streams;
 mod temporary;
+mod together;
 
 use std::path::PathBuf;
 

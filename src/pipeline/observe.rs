@@ -1,10 +1,12 @@
 //! Hands what a batch says about principals to the evidence, each distinct saying once.
 
+use std::hash::BuildHasher as _;
+
 use arrow::array::{Array, AsArray, BooleanArray, DictionaryArray, StringArray};
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use hashbrown::HashSet;
+use hashbrown::{DefaultHashBuilder, HashSet};
 
 use crate::event::vocabulary::{AuthType, LogSource, TokenKind};
 use crate::identity::{Evidence, Observation};
@@ -23,12 +25,44 @@ const COLUMNS: [&str; 10] = [
     "tenant_id",
 ];
 
-/// Adds what a batch of the decoded schema says to the evidence.
+/// Most sayings that are remembered from batch to batch (2 MiB).
+const MOST_REMEMBERED: usize = 1 << 17;
+
+/// What a thread has said already, in parts of the input that are sure to count: it need not be said
+/// again, and merging it into what others said takes longer than looking it up.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    sayings: HashSet<[u64; 2]>,
+    /// Two, of keys of their own: no two sayings that are ever made have both hashes in common.
+    hashers: [DefaultHashBuilder; 2],
+}
+
+impl Said {
+    fn hashes(&self, saying: &Saying<'_>) -> [u64; 2] {
+        self.hashers.each_ref().map(|hasher| hasher.hash_one(saying))
+    }
+
+    fn remember(&mut self, hashes: [u64; 2]) {
+        if self.sayings.len() < MOST_REMEMBERED {
+            self.sayings.insert(hashes);
+        }
+    }
+}
+
+/// The values of [`COLUMNS`] and of `secret_bearing`.
+type Saying<'a> = ([Option<&'a str>; COLUMNS.len()], bool);
+
+/// Adds what a batch of the decoded schema says to the evidence, but for what was said before; what
+/// it says is remembered where the batch is sure to count.
 ///
 /// # Errors
 ///
 /// An [`ArrowError`] when the batch is not of that schema: a defect of ours.
-pub(super) fn observe(batch: &RecordBatch, evidence: &mut Evidence) -> Result<(), ArrowError> {
+pub(super) fn observe(
+    batch: &RecordBatch,
+    evidence: &mut Evidence,
+    (said, is_sure): (&mut Said, bool),
+) -> Result<(), ArrowError> {
     let columns = COLUMNS.iter().map(|name| Column::of(batch, name)).collect::<Result<Vec<_>, _>>()?;
     let secrets: Option<&BooleanArray> =
         batch.column_by_name("secret_bearing").and_then(|column| column.as_any().downcast_ref());
@@ -42,24 +76,39 @@ pub(super) fn observe(batch: &RecordBatch, evidence: &mut Evidence) -> Result<()
         if !seen.insert((codes, secret_bearing)) {
             continue;
         }
-        let mut texts = columns.iter().map(|column| column.text(row));
-        let mut next = || texts.next().flatten();
-        let observation = Observation {
-            source: next().and_then(LogSource::from_word).unwrap_or(LogSource::Activity),
-            token_kind: next().and_then(TokenKind::from_word).unwrap_or(TokenKind::Unknown),
-            auth_type: next().and_then(AuthType::from_word).unwrap_or(AuthType::Unknown),
-            category: next(),
-            principal_id: next(),
-            app_id: next(),
-            principal_name: next(),
-            mirid: next(),
-            az_rid: next(),
-            tenant_id: next(),
-            secret_bearing,
-        };
-        evidence.observe(&observation);
+        let mut texts = [None; COLUMNS.len()];
+        for (text, column) in texts.iter_mut().zip(&columns) {
+            *text = column.text(row);
+        }
+        let saying = (texts, secret_bearing);
+        let hashes = said.hashes(&saying);
+        if said.sayings.contains(&hashes) {
+            continue;
+        }
+        evidence.observe(&observation(&saying));
+        if is_sure {
+            said.remember(hashes);
+        }
     }
     Ok(())
+}
+
+fn observation<'a>((texts, secret_bearing): &Saying<'a>) -> Observation<'a> {
+    let [source, token_kind, auth_type, category, principal_id, app_id, principal_name, mirid, az_rid, tenant_id] =
+        *texts;
+    Observation {
+        source: source.and_then(LogSource::from_word).unwrap_or(LogSource::Activity),
+        token_kind: token_kind.and_then(TokenKind::from_word).unwrap_or(TokenKind::Unknown),
+        auth_type: auth_type.and_then(AuthType::from_word).unwrap_or(AuthType::Unknown),
+        category,
+        principal_id,
+        app_id,
+        principal_name,
+        mirid,
+        az_rid,
+        tenant_id,
+        secret_bearing: *secret_bearing,
+    }
 }
 
 struct Column<'a> {

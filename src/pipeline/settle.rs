@@ -171,7 +171,7 @@ fn classify(
             }
         }
     }
-    streams.finish().map_err(stored)
+    streams.finish(resolver.threads).map_err(stored)
 }
 
 /// A batch, classified and split.

@@ -23,6 +23,10 @@ const UNIT_OBJECTS: usize = 256;
 /// An object is shared if it has this share of a block: compressed it may be many blocks.
 const SHARED_FROM: u64 = 8;
 
+/// Bytes that a block is read by (256 KiB): they stay in a core's cache from when they are made room
+/// for until they are read.
+const STEP_BYTES: usize = 256 << 10;
+
 /// A piece of work for one thread, or for several.
 pub(super) enum Unit<'o> {
     /// Read one after the other, by one thread.
@@ -136,16 +140,18 @@ impl<'o> Large<'o> {
 impl Cutter {
     fn cut(mut self, buffer: &mut Vec<u8>, block_bytes: usize) -> (Block, Option<Self>) {
         let stored = self.reader.stored_bytes_read();
-        // What lies in the buffer beyond the carried bytes is overwritten: it is not cleared first.
-        buffer.resize(block_bytes.max(self.carried.len() + 1), 0);
-        let mut filled = self.carried.len();
-        if let Some(start) = buffer.get_mut(..filled) {
-            start.copy_from_slice(&self.carried);
-        }
+        buffer.clear();
+        buffer.extend_from_slice(&self.carried);
         // A reader must not be asked for no bytes: none is how the object ends.
+        let block_bytes = block_bytes.max(buffer.len() + 1);
         let mut ended = None;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| ended.is_none() && !rest.is_empty()) {
-            match self.reader.read(rest) {
+        let mut filled = buffer.len();
+        while ended.is_none() && filled < block_bytes {
+            // Most objects are shorter than a block: only what is read next is made room for.
+            if filled == buffer.len() {
+                buffer.resize(block_bytes.min(filled + STEP_BYTES), 0);
+            }
+            match self.reader.read(buffer.get_mut(filled..).unwrap_or_default()) {
                 Ok(0) => ended = Some(None),
                 Ok(length) => filled += length,
                 Err(error) => ended = Some(Some(error.to_string())),

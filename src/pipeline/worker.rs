@@ -12,9 +12,10 @@ use arrow::record_batch::RecordBatch;
 
 use super::chunks::{Chunks, NoChunk};
 use super::digests::ObjectDigest;
+use super::observe::{self, Said};
 use super::quarantine::Quarantined;
 use super::work::{Block, End, Large, Unit};
-use super::{Cancel, Reached, ReadOptions, Watch, observe, skew};
+use super::{Cancel, Reached, ReadOptions, Watch, skew};
 use crate::coverage::{Coverage, FailedObject};
 use crate::digest::Hashing;
 use crate::error::RunError;
@@ -105,6 +106,7 @@ pub(super) struct Worker<'w> {
     chunk: Vec<u8>,
     block: Vec<u8>,
     passed: Passed,
+    said: Said,
 }
 
 /// How far the object at hand was read.
@@ -151,6 +153,7 @@ impl<'w> Worker<'w> {
             chunk: vec![0; options.chunk_bytes.max(1)],
             block: Vec::new(),
             passed: Passed::default(),
+            said: Said::default(),
         }
     }
 
@@ -334,7 +337,9 @@ impl<'w> Worker<'w> {
         }
         let batch = self.decoder.builder.finish()?;
         let tally = &mut self.decoder.tally;
-        observe::observe(&batch, &mut tally.evidence)?;
+        // Of a unit's blocks, those after a wrong cut do not count; the first always does.
+        let is_sure = self.part.block == 0;
+        observe::observe(&batch, &mut tally.evidence, (&mut self.said, is_sure))?;
         skew::note(&batch, self.options.now, &mut tally.coverage.clock_skew)?;
         let kept = in_range(&batch, self.options)?;
         for _ in kept.num_rows()..batch.num_rows() {

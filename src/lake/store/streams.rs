@@ -6,6 +6,7 @@ use arrow::record_batch::RecordBatch;
 use tempfile::TempDir;
 
 use super::temporary::{TableWriter, temporary_folder};
+use super::together::together;
 use super::{Partitions, StoreError};
 use crate::event::vocabulary::Stream;
 #[cfg(feature = "lake")]
@@ -118,14 +119,18 @@ impl StreamsBuilder {
         Ok(())
     }
 
-    /// Says that there are no more batches.
+    /// Says that there are no more batches. Those in memory are put together where they are small,
+    /// on so many threads.
     ///
     /// # Errors
     ///
     /// A [`StoreError`] where a file cannot be ended.
-    pub fn finish(self) -> Result<Streams, StoreError> {
+    pub fn finish(self, threads: usize) -> Result<Streams, StoreError> {
         Ok(match self {
-            Self::Memory(streams) => Streams::Memory(streams),
+            Self::Memory(streams) => {
+                let put = streams.into_iter().map(|batches| together(batches, threads));
+                Streams::Memory(put.collect::<Result<_, _>>().map_err(|source| StoreError::Arrow { source })?)
+            }
             Self::Files { dir, writers } => {
                 let close = |writer: Option<TableWriter>| writer.map(TableWriter::close).transpose();
                 Streams::Files { dir, files: writers.into_iter().map(close).collect::<Result<_, _>>()? }

@@ -67,7 +67,7 @@ fn changes(context: &Context<'_>, lake: &Lake, ledger: &Ledger) -> Result<(Chang
         adds.extend(context.runtime.block_on(writer.finish(lake.store()))?);
         removes.push(lake.remove(&file, false));
     }
-    let streams = builder.finish().map_err(stored)?;
+    let streams = builder.finish(1).map_err(stored)?;
     let read = &context.options.read;
     let resources = (context.runtime, read.memory_limit_bytes, read.threads);
     adds.extend(write::streams(lake, &streams, &Earlier::default(), resources)?.adds);

@@ -10,6 +10,7 @@ pub(crate) mod row;
 pub mod run;
 pub mod session;
 pub mod tables;
+mod windows;
 
 #[cfg(test)]
 pub(crate) mod fixture;

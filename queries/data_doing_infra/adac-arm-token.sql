@@ -50,10 +50,11 @@ WITH file_events AS (
 ),
 tokens_and_use AS (
   SELECT *,
+    -- From the last event back: what comes next was seen before, and no event has to wait for it.
     MIN(CASE WHEN source = 'activity' THEN time END) OVER (
       PARTITION BY principal_id
-      ORDER BY time
-      RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+      ORDER BY time DESC
+      RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS next_use
   FROM adac
   WHERE (source = 'signin' AND audience_kind = 'arm')

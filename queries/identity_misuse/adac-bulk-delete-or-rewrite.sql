@@ -87,9 +87,8 @@ busy AS (
   HAVING COUNT(*) * 2 >= $objects
 ),
 near AS (
-  SELECT DISTINCT principal, account, slot + shift AS slot
+  SELECT DISTINCT principal, account, unnest([slot - 2, slot - 1, slot, slot + 1, slot + 2]) AS slot
   FROM busy
-  CROSS JOIN (VALUES (-2), (-1), (0), (1), (2)) AS shifts (shift)
 ),
 candidates AS (
   SELECT o.*

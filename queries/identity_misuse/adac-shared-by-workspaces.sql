@@ -51,8 +51,9 @@ uses AS (
     AND principal_ref IS NOT NULL
 ),
 counted AS (
-  SELECT *, COUNT(DISTINCT used_by) OVER (PARTITION BY principal_ref) AS workspaces
+  SELECT principal_ref AS counted_ref, COUNT(DISTINCT used_by) AS workspaces
   FROM uses
+  GROUP BY principal_ref
 ),
 -- Without an event that names the connector, its identity's first stands for it.
 deeds AS (
@@ -66,13 +67,14 @@ deeds AS (
     AND a.outcome <> 'unknown'
 )
 SELECT
-  u.* EXCEPT (assignee_id, workspaces),
+  u.* EXCEPT (assignee_id),
   c.identity_id AS assignee_id,
   u.principal_ref AS connector_rid,
   c.refered_by_count
-FROM counted AS u
-LEFT JOIN shared_connectors AS c ON u.principal_ref = c.rid
-WHERE u.workspaces > 1 OR c.refered_by_count > 1
+FROM counted AS n
+LEFT JOIN shared_connectors AS c ON n.counted_ref = c.rid
+JOIN uses AS u ON n.counted_ref = u.principal_ref
+WHERE n.workspaces > 1 OR c.refered_by_count > 1
 UNION ALL BY NAME
 SELECT
   * EXCEPT (assignee_id, rid, nth),

@@ -82,9 +82,8 @@ timed AS (
 -- Whoever works with data manages little, if anything: the windows below look at what lies in the
 -- slots of that and beside them alone.
 near_management AS (
-  SELECT DISTINCT principal_id, slot + shift AS slot
+  SELECT DISTINCT principal_id, unnest([slot - 1, slot, slot + 1]) AS slot
   FROM (SELECT DISTINCT principal_id, slot FROM timed WHERE plane = 'management') AS managed
-  CROSS JOIN (VALUES (-1), (0), (1)) AS shifts (shift)
 ),
 candidates AS (
   SELECT t.*

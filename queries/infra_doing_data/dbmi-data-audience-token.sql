@@ -40,10 +40,11 @@
 
 WITH tokens_and_use AS (
   SELECT *,
+    -- From the last event back: what comes next was seen before, and no event has to wait for it.
     MIN(CASE WHEN plane = 'data' AND op_class <> 'storage_probe' THEN time END) OVER (
       PARTITION BY principal_id, audience_kind
-      ORDER BY time
-      RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+      ORDER BY time DESC
+      RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS next_data_use
   FROM dbmi
   WHERE source = 'signin' OR plane = 'data'

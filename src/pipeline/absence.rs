@@ -252,7 +252,8 @@ fn settings_query() -> String {
     )
 }
 
-/// The categories that the log of each watched resource has.
+/// The categories that the log of each watched resource has. The few resources stand first in the join:
+/// what stands there is kept in memory.
 const SEEN: &str = "\
 WITH watched AS (
   SELECT DISTINCT regexp_replace(
@@ -261,7 +262,7 @@ WITH watched AS (
   WHERE op_class IN ('diag_write', 'diag_delete')
 )
 SELECT DISTINCT w.resource, lower(e.category) AS category
-FROM events AS e JOIN watched AS w ON e.target_id = w.resource
+FROM watched AS w JOIN events AS e ON e.target_id = w.resource
 WHERE e.source IN ('storage', 'keyvault', 'databricks') AND e.category IS NOT NULL";
 
 /// A kind of resource whose logs are read, and how its settings name what it logs.

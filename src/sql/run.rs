@@ -16,10 +16,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::channel;
 use tokio::task::{JoinError, JoinSet};
 
+use crate::sql::windows;
+
 /// Items that may wait to be taken: more would only cost memory.
 const WAITING: usize = 4;
 
-/// Starts a query that can be given up at any time.
+/// Starts a query that can be given up at any time, and whose windows are held to the memory of the
+/// session.
 ///
 /// The engine itself lets go now and then where it reads tables, and where a join makes billions
 /// of rows of small ones, that is never: so joins do too.
@@ -29,11 +32,14 @@ const WAITING: usize = 4;
 /// The planner's own error.
 pub async fn start(query: DataFrame) -> Result<SendableRecordBatchStream, DataFusionError> {
     let (context, plan) = (Arc::new(query.task_ctx()), query.create_physical_plan().await?);
-    let lets_go = |node: Arc<dyn ExecutionPlan>| {
+    let bounded = |node: Arc<dyn ExecutionPlan>| {
         let makes_many = node.name().ends_with("JoinExec") || node.name() == "UnnestExec";
-        Ok(if makes_many { Transformed::yes(Arc::new(CooperativeExec::new(node)) as _) } else { Transformed::no(node) })
+        if makes_many {
+            return Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as _));
+        }
+        Ok(windows::held(&node).map_or_else(|| Transformed::no(node), Transformed::yes))
     };
-    execute_stream(plan.transform_up(lets_go)?.data, context)
+    execute_stream(plan.transform_up(bounded)?.data, context)
 }
 
 /// The batches of a query that other threads plan and run. Ends the query when it is dropped.

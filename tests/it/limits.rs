@@ -249,6 +249,10 @@ fn a_column_of_one_distinct_value_at_a_time_gives_the_same_findings() {
 /// So many of them do not fit the memory of the smallest limit.
 pub(crate) const RESTLESS: usize = 40_000;
 
+/// So many tokens in one window, as wide as the rule that looks at them needs them, were more than the
+/// smallest limit.
+const TOKENS: usize = 100_000;
+
 /// Records of a storage log in which nothing is ever repeated: identities, addresses, clients, blobs.
 pub(crate) fn restless(records: usize) -> String {
     let mut lines = String::new();
@@ -281,6 +285,45 @@ fn records_that_never_repeat_a_value_stay_within_the_memory_limit_and_few_open_f
     // What is known of so many identities stays in memory: some 28 MB for 60,000 were measured.
     assert!(peak * 1024 < 256_000_000 * 115 / 100 + 40_000_000, "{peak} KiB");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
+/// Tokens of one connector, every second another, and what it manages with the last of them.
+fn tokens(count: usize) -> String {
+    let mut lines = String::new();
+    let time = |second: usize| {
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        format!("2026-06-{:02}T{:02}:{minute:02}:{second:02}", 1 + hour / 24, hour % 24)
+    };
+    for n in 0..count {
+        let time = time(n);
+        let line = format!(
+            r#"{{"time":"{time}.9000000Z","resourceId":"/tenants/7e000000-0000-4000-8000-00000000000a/providers/Microsoft.aadiam","operationName":"Sign-in activity","category":"ManagedIdentitySignInLogs","resultType":"0","correlationId":"c5000000-0000-4000-8000-{n:012}","properties":{{"id":"51000000-0000-4000-8000-{n:012}","createdDateTime":"{time}.1502345+00:00","appId":"ac000000-0000-4000-8000-0000000000b1","status":{{"errorCode":0}},"resourceDisplayName":"Azure Resource Manager","resourceId":"797f4846-ba00-4fd7-ba43-dac1f8f63013","servicePrincipalName":"ac-sales","servicePrincipalId":"ac000000-0000-4000-8000-0000000000a1","uniqueTokenIdentifier":"{n:0600}"}}}}"#
+        );
+        lines.push_str(&line);
+        lines.push('\n');
+    }
+    let managed = format!(
+        r#"{{"time":"{}.1502345Z","resourceId":"/subscriptions/5b000000-0000-4000-8000-000000000001/resourceGroups/rg-lake","operationName":"MICROSOFT.RESOURCES/TAGS/WRITE","category":"Administrative","resultType":"Success","correlationId":"c1000000-0000-4000-8000-000000000001","identity":{{"claims":{{"appid":"ac000000-0000-4000-8000-0000000000b1","idtyp":"app","http://schemas.microsoft.com/identity/claims/objectidentifier":"ac000000-0000-4000-8000-0000000000a1"}}}},"properties":{{"eventCategory":"Administrative"}}}}"#,
+        time(count)
+    );
+    lines + &managed
+}
+
+/// A rule that looks ahead kept all events until the last one of their identity, where no limit saw it.
+#[test]
+fn a_rule_that_looks_ahead_over_many_events_stays_within_the_memory_limit() {
+    let connector = r#"{"id":"/subscriptions/5b000000-0000-4000-8000-000000000001/resourceGroups/rg-connectors/providers/Microsoft.Databricks/accessConnectors/ac-sales","identity":{"principalId":"ac000000-0000-4000-8000-0000000000a1","tenantId":"7e000000-0000-4000-8000-00000000000a","type":"SystemAssigned"},"location":"westeurope","name":"ac-sales","properties":{"provisioningState":"Succeeded","referedBy":[]},"type":"Microsoft.Databricks/accessConnectors"}"#;
+    let folder = folder(&[("connector.json", connector.to_owned()), ("tokens.json", tokens(TOKENS))]);
+    let scan = ["scan", path(folder.path()), "--format", "json", "--memory-limit", "256MB", "--only", "adac-arm-token"];
+
+    let (peak_kb, output) = watched(&mut program(&scan));
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let finding = &report["findings"][0];
+    assert_eq!((&finding["severity"], &finding["events"]), (&"medium".into(), &TOKENS.into()), "{report}");
+    assert_eq!(finding["details"]["next_management"].as_array().unwrap().len(), 1, "{finding}");
+    assert!(peak_kb * 1024 < 256_000_000 * 115 / 100, "{peak_kb} kB");
 }
 
 #[test]

@@ -130,6 +130,7 @@ fn held() -> Vec<(&'static str, String)> {
         ("unnested-series", with_key("SELECT count(*) FROM (SELECT unnest(generate_series(1, 1000000)) FROM events a, events b) s")),
         ("long-text", with_key("SELECT length(repeat('x', 1000000000))")),
         ("padded-text", with_key("SELECT length(lpad('x', 1000000000))")),
+        ("window-over-all", with_key("SELECT count(m) FROM (SELECT max(b.event_uid || c.event_uid) OVER () AS m FROM events b, events c, events d) s")),
         ("doubled-text", with_key("WITH a AS (SELECT repeat('x', 10000000) AS s), b AS (SELECT concat(s, s, s, s, s, s, s, s) AS s FROM a), c AS (SELECT concat(s, s, s, s, s, s, s, s) AS s FROM b) SELECT length(s) FROM c")),
         ("all-in-one-list", with_key("SELECT cardinality(array_agg(repeat(b.event_uid, 100))) FROM events b, events c")),
         ("sorted-join", "SELECT EVIDENCE FROM events a, events b, events c ORDER BY b.event_uid || c.event_uid || a.event_uid".to_owned()),

@@ -11,7 +11,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use tempfile::TempDir;
 
@@ -45,13 +45,15 @@ pub struct TableWriter {
 }
 
 impl TableWriter {
-    /// Creates a file that is to be read back whole.
+    /// Creates a file that is to be read back whole. Of its row groups, which may be thousands of a
+    /// few rows, nothing is kept in memory but where they lie.
     ///
     /// # Errors
     ///
     /// A [`StoreError`] where it cannot be created.
     pub fn create(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
-        Self::with_properties(path, schema, properties())
+        let properties = properties().set_statistics_enabled(EnabledStatistics::None).set_offset_index_disabled(true);
+        Self::with_properties(path, schema, properties)
     }
 
     /// Creates a file that queries read: they leave out row groups that lack what they look for.

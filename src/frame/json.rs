@@ -45,6 +45,8 @@ pub(super) struct JsonFramer {
     levels: Vec<Level>,
     /// First key of the innermost array's first good element, as written; empty if there is none.
     first_key: Vec<u8>,
+    /// The same of its first bad one: by it elements are found as long as there is no good one.
+    torn_key: Vec<u8>,
     lost: Option<Lost>,
     /// Length of the window below which looking again is pointless.
     wanted: usize,
@@ -60,6 +62,7 @@ impl JsonFramer {
             max_record_bytes,
             levels: Vec::with_capacity(MAX_LEVELS),
             first_key: Vec::new(),
+            torn_key: Vec::new(),
             lost: None,
             wanted: 0,
             consumed: 0,
@@ -77,6 +80,7 @@ impl JsonFramer {
     pub(super) fn reset(&mut self) {
         self.levels.clear();
         self.first_key.clear();
+        self.torn_key.clear();
         self.lost = None;
         self.wanted = 0;
         self.consumed = 0;
@@ -167,6 +171,7 @@ impl JsonFramer {
     fn open(&mut self, level: Level) {
         self.levels.push(level);
         self.first_key.clear();
+        self.torn_key.clear();
     }
 
     /// A record, or the head of an envelope.

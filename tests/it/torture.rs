@@ -245,7 +245,17 @@ fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str>
         let end = range.end + LINE_END_BYTES;
         damaged.touched.iter().any(|touched| touched.start <= end && range.start <= touched.end)
     };
-    let hurt: Vec<bool> = records.iter().map(touches).collect();
+    let mut hurt: Vec<bool> = records.iter().map(touches).collect();
+    // So does the head of an envelope between two records, up to the next such head.
+    let mut is_headless = false;
+    for (at, range) in records.iter().enumerate().skip(1) {
+        let gap = records[at - 1].end..range.start;
+        let has_head = original.bytes.get(gap.clone()).is_some_and(|between| between.contains(&b'['));
+        if has_head {
+            is_headless = damaged.touched.iter().any(|touched| touched.start <= gap.end && gap.start <= touched.end);
+        }
+        hurt[at] |= is_headless;
+    }
     let quotes = |bytes: &[u8]| memchr::memchr_iter(b'"', bytes).count();
     let only_before = match original.container {
         Container::Json => false,

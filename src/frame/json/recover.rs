@@ -207,11 +207,19 @@ impl JsonFramer {
         Some(found)
     }
 
-    /// Takes the first key of the first good element, else the bad element's own.
-    fn choose_key(&self, view: &[u8], lost: &mut Lost) {
-        let own = || if view.first() == Some(&b'{') { first_key(view) } else { None };
-        let key = Some(self.first_key.as_slice()).filter(|key| !key.is_empty()).or_else(own);
-        lost.key.extend_from_slice(key.filter(|key| key.len() <= MAX_FIRST_KEY).unwrap_or_default());
+    /// Takes the first key of the first good element, else that of the first bad one: what follows in
+    /// its place may be no element but a piece of one.
+    fn choose_key(&mut self, view: &[u8], lost: &mut Lost) {
+        let own = if view.first() == Some(&b'{') { first_key(view) } else { None };
+        let own = own.filter(|key| key.len() <= MAX_FIRST_KEY).unwrap_or_default();
+        if self.levels.is_empty() {
+            lost.key.extend_from_slice(own);
+            return;
+        }
+        if self.torn_key.is_empty() {
+            self.torn_key.extend_from_slice(own);
+        }
+        lost.key.extend_from_slice(if self.first_key.is_empty() { &self.torn_key } else { &self.first_key });
     }
 }
 

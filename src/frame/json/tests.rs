@@ -211,6 +211,15 @@ fn an_unterminated_string_in_an_array_costs_its_element() {
     );
 }
 
+/// What is left of an element whose brackets match too early is no object: it has no key of its own.
+#[test]
+fn pieces_of_a_first_element_that_is_torn_cost_no_other() {
+    assert_eq!(
+        lines("[{\"a\":1 \"b\":{}},\"c\":\"x\"},{\"a\":3},{\"a\":4}]"),
+        ["1+14 !malformed JSON", "16+3 !not a JSON object", "19+6 !malformed JSON", "25+7 {\"a\":3}", "33+7 {\"a\":4}",]
+    );
+}
+
 #[test]
 fn an_unterminated_string_in_a_pretty_array_costs_its_element() {
     let input = "[\n  {\n    \"a\": \"un,\n    \"b\": {\n      \"a\": 0\n    }\n  },\n  {\n    \"a\": 2\n  }\n]";

@@ -36,7 +36,7 @@ pub(super) fn together(batches: Vec<RecordBatch>, threads: usize) -> Result<Vec<
         by_source.entry(source).or_default().push(batch);
     }
     let groups = by_source.into_values().flat_map(groups).collect();
-    parallel::map(threads, groups, one).into_iter().collect()
+    parallel::map(threads, groups, |group: Vec<RecordBatch>| one(&group)).into_iter().collect()
 }
 
 /// Cuts a list of batches into lists that fit one batch each.
@@ -46,25 +46,23 @@ fn groups(batches: Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
     for batch in batches {
         let (more_rows, more_bytes) = (batch.num_rows(), batch.get_array_memory_size());
         let fits = rows + more_rows <= BATCH_ROWS && bytes + more_bytes <= MOST_BYTES;
-        match groups.last_mut().filter(|_| fits) {
-            Some(group) => {
-                group.push(batch);
-                (rows, bytes) = (rows + more_rows, bytes + more_bytes);
-            }
-            None => {
-                groups.push(vec![batch]);
-                (rows, bytes) = (more_rows, more_bytes);
-            }
+        if !fits || groups.is_empty() {
+            groups.push(Vec::new());
+            (rows, bytes) = (0, 0);
+        }
+        (rows, bytes) = (rows + more_rows, bytes + more_bytes);
+        if let Some(group) = groups.last_mut() {
+            group.push(batch);
         }
     }
     groups
 }
 
-fn one(batches: Vec<RecordBatch>) -> Result<RecordBatch, ArrowError> {
-    match batches.as_slice() {
+fn one(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
+    match batches {
         [] => Err(ArrowError::ComputeError("no batches to put together".to_owned())),
         [batch] => Ok(batch.clone()),
-        [first, ..] => concat_batches(&first.schema(), &batches),
+        [first, ..] => concat_batches(&first.schema(), batches),
     }
 }
 

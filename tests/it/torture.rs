@@ -233,6 +233,17 @@ fn mixed_line_ends(original: &Original, random: &mut Random) -> Damaged {
     }
 }
 
+/// How many brackets more are opened than closed in a part of a file.
+fn brackets(original: &Original, part: &Range<usize>) -> isize {
+    let bytes = original.bytes.get(part.clone()).unwrap_or_default();
+    let steps = bytes.iter().map(|byte| match byte {
+        b'{' | b'[' => 1,
+        b'}' | b']' => -1,
+        _ => 0,
+    });
+    steps.sum()
+}
+
 /// The uids that must still be there: of records that neither they nor their neighbours were touched.
 fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str> {
     let records = &original.records;
@@ -241,9 +252,18 @@ fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str>
     if records.first().is_none_or(|first| first_hurt < first.start) {
         return BTreeSet::new();
     }
+    // Blocks that changed places leave as many brackets as there were: an element that lacks some in
+    // one place ends where they are too many in the other.
+    let is_array = original.bytes.get(..records[0].start).is_some_and(|head| head.contains(&b'['));
+    let touched = match damaged.touched.as_slice() {
+        [first, second] if is_array && brackets(original, first) != brackets(original, second) => {
+            vec![first.start..second.end]
+        }
+        touched => touched.to_vec(),
+    };
     let touches = |range: &Range<usize>| {
         let end = range.end + LINE_END_BYTES;
-        damaged.touched.iter().any(|touched| touched.start <= end && range.start <= touched.end)
+        touched.iter().any(|touched| touched.start <= end && range.start <= touched.end)
     };
     let mut hurt: Vec<bool> = records.iter().map(touches).collect();
     // So does the head of an envelope between two records, up to the next such head.
@@ -252,7 +272,7 @@ fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str>
         let gap = records[at - 1].end..range.start;
         let has_head = original.bytes.get(gap.clone()).is_some_and(|between| between.contains(&b'['));
         if has_head {
-            is_headless = damaged.touched.iter().any(|touched| touched.start <= gap.end && gap.start <= touched.end);
+            is_headless = touched.iter().any(|touched| touched.start <= gap.end && gap.start <= touched.end);
         }
         hurt[at] |= is_headless;
     }

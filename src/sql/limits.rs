@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 /// Longest query that is read, in bytes (256 KiB). The longest shipped rule has under 10 KiB; this is
 /// room for a list of 6000 ids.
-const MAX_QUERY_BYTES: usize = 256 << 10;
+pub(super) const MAX_QUERY_BYTES: usize = 256 << 10;
 
 /// Most operators in a query. A chain of them is a tree as deep as it is long, which is walked by
 /// recursion, over and over; the parser bounds only the depth of parentheses. An imported Sigma rule

@@ -79,11 +79,10 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     *reservation = (*reservation).min(options.memory_bytes / SORTS_AT_ONCE);
     // Lets a planner error say where in the text it is.
     settings.sql_parser.collect_spans = true;
-    let ctx = SessionContext::new_with_config_rt(config, runtime);
+    let mut ctx = SessionContext::new_with_config_rt(config, runtime);
     ctx.register_udf(functions::ip_key());
-    for function in bounded::of(&ctx, options.memory_bytes) {
-        ctx.register_udf(function);
-    }
+    bounded::bind(&mut ctx, options.memory_bytes)
+        .map_err(|error| RunError::internal("cannot bound the query engine's functions", error))?;
     Ok(ctx)
 }
 

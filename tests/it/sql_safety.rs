@@ -116,6 +116,15 @@ fn doubled(parts: usize) -> String {
     format!("{sql} SELECT count(*) FROM p{parts}")
 }
 
+/// A text of every event, made larger of itself so many times.
+fn grown(times: usize, larger: &str) -> String {
+    let mut sql = "WITH p0 AS (SELECT event_uid AS t FROM events)".to_owned();
+    for part in 1..=times {
+        write!(sql, ", p{part} AS (SELECT {larger} AS t FROM p{})", part - 1).unwrap();
+    }
+    format!("{sql} SELECT max(length(t)) FROM p{times}")
+}
+
 /// What only reads, and would go on or grow for as long as it is let: `EVIDENCE` stands for what a
 /// rule has to return.
 fn held() -> Vec<(&'static str, String)> {
@@ -132,6 +141,9 @@ fn held() -> Vec<(&'static str, String)> {
         ("padded-text", with_key("SELECT length(lpad('x', 1000000000))")),
         ("window-over-all", with_key("SELECT count(m) FROM (SELECT max(b.event_uid || c.event_uid) OVER () AS m FROM events b, events c, events d) s")),
         ("doubled-text", with_key("WITH a AS (SELECT repeat('x', 10000000) AS s), b AS (SELECT concat(s, s, s, s, s, s, s, s) AS s FROM a), c AS (SELECT concat(s, s, s, s, s, s, s, s) AS s FROM b) SELECT length(s) FROM c")),
+        ("doubled-by-operator", with_key(&grown(30, "t || t"))),
+        ("replaced-text", with_key("SELECT max(length(regexp_replace(b.event_uid, '', repeat(b.event_uid, 10000), 'g'))) FROM events b")),
+        ("long-delimiter", with_key("SELECT length(string_agg(b.event_uid, repeat('x', 200000))) FROM events b")),
         ("all-in-one-list", with_key("SELECT cardinality(array_agg(repeat(b.event_uid, 100))) FROM events b, events c")),
         ("sorted-join", "SELECT EVIDENCE FROM events a, events b, events c ORDER BY b.event_uid || c.event_uid || a.event_uid".to_owned()),
         ("regex", with_key("SELECT count(*) FROM events b WHERE regexp_like(repeat(b.operation, 1000), '(([a-z]+)*)*(x+x+)+y$')")),
@@ -143,7 +155,7 @@ fn held() -> Vec<(&'static str, String)> {
 }
 
 /// Those of them that a rule may not even say.
-const NOT_IN_RULES: [&str; 3] = ["recursion", "recursion-that-grows", "series"];
+const NOT_IN_RULES: [&str; 4] = ["recursion", "recursion-that-grows", "series", "long-delimiter"];
 
 const EVIDENCE: &str = "a.event_uid, a.time, a.principal_id, a.target_id, a.operation";
 

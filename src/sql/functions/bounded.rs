@@ -1,71 +1,207 @@
 //! Functions that make much of little, held to the memory of the session.
 //!
 //! The query engine accounts for what its operators keep, not for what a function returns:
-//! `repeat('x', 2000000000)` would be two gigabytes that no limit knows of.
+//! `repeat('x', 2000000000)` would be two gigabytes that no limit knows of, and so would be thirty
+//! parts of a query, each with `t || t` of the one before.
 
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, Int64Array};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNanoType, TimeUnit};
-use datafusion::common::Result;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion::config::ConfigOptions;
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry as _;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    BinaryExpr, Cast, ColumnarValue, Documentation, Expr, ExprSchemable as _, Operator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, StructFieldMapping, TryCast,
 };
 use datafusion::prelude::SessionContext;
 
+use crate::sql::functions::bounded::delimiter::Delimiters;
+use crate::sql::functions::bounded::growth::{Care, Growth};
+use crate::sql::functions::bounded::join::Join;
+use crate::sql::functions::bounded::values::Call;
+use crate::sql::limits::MAX_QUERY_BYTES;
 use crate::sql::session::BATCH_ROWS;
 
-/// Names of the functions, and how large what they return is.
-const FUNCTIONS: [(&str, Growth); 10] = [
+mod delimiter;
+mod growth;
+mod join;
+mod values;
+
+/// Names of the functions, and how large what they return is; those that a build is without are
+/// passed over. The rest make at most a few times what they are given, however they are nested:
+///
+/// - a part of it, or one of it: `substr`, `split_part`, `coalesce`, `greatest`, `array_slice`, `flatten`,
+///   `array_distinct`, `array_remove`, `map_extract` and their like;
+/// - as many characters or elements: `translate`, which makes of a character one or none, though of up to four
+///   bytes; `upper`, `lower` and `initcap`, which make of one up to three, and nothing more of these;
+///   `reverse`, `array_sort`, `array_scale`, `array_positions`, `map_entries`;
+/// - something of one size: numbers, times, digests, `chr`, `to_hex`, `uuid`.
+///
+/// Functions with functions as arguments, as `array_transform`, cannot be written in the dialects that
+/// are read. Of aggregates, `array_agg` and `string_agg` account to the memory of the session for what
+/// they have gathered after every batch; the delimiter of `string_agg`, which may be longer than all of
+/// it, is bounded by itself.
+const FUNCTIONS: [(&str, Growth); 30] = [
+    ("array_append", Growth::Joined),
+    ("array_concat", Growth::Joined),
+    ("array_prepend", Growth::Joined),
     ("array_repeat", Growth::Elements),
-    ("array_resize", Growth::Elements),
+    ("array_replace", Growth::ReplacedElements),
+    ("array_replace_all", Growth::ReplacedElements),
+    ("array_replace_n", Growth::ReplacedElements),
+    ("array_resize", Growth::Resized),
+    ("array_to_string", Growth::Listed),
+    ("array_union", Growth::Joined),
+    ("arrays_zip", Growth::Zipped),
     ("concat", Growth::Joined),
-    ("concat_ws", Growth::Joined),
+    ("concat_ws", Growth::Separated),
+    ("encode", Growth::Doubled),
     ("generate_series", Growth::Series),
     ("lpad", Growth::Padded),
+    ("make_array", Growth::Joined),
+    ("map", Growth::Joined),
+    ("named_struct", Growth::Joined),
+    ("overlay", Growth::Doubled),
+    ("quote_ident", Growth::Doubled),
     ("range", Growth::Series),
+    ("regexp_match", Growth::Captured),
+    ("regexp_replace", Growth::Matched),
     ("repeat", Growth::Repeated),
     ("replace", Growth::Replaced),
     ("rpad", Growth::Padded),
+    ("string_to_array", Growth::Split),
+    ("struct", Growth::Joined),
+    ("to_char", Growth::Formatted),
 ];
 
-/// Bytes of an element of a list of numbers.
-const ELEMENT_BYTES: u64 = 8;
+/// Bytes of all texts of a column at most, which are counted with 31 bits.
+const COLUMN_BYTES: usize = 0x7fff_ffff;
 
-/// Bytes of a character at most.
-const CHARACTER_BYTES: u64 = 4;
+/// Bytes that a type may set aside for each of its values, whatever that is: those of a long digest.
+const FIXED_BYTES: u64 = 64;
 
-const DAY_NANOS: i64 = 86_400_000_000_000;
-
-const NANOS_IN_MICRO: u128 = 1000;
-
-/// How large what a function returns is, by its arguments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Growth {
-    /// So many times the first argument as the second says.
-    Repeated,
-    /// So many characters as the second argument says.
-    Padded,
-    /// So many elements, each as large as the first argument, as the second argument says.
-    Elements,
-    /// As large as all arguments together.
-    Joined,
-    /// The first argument, with the third in place of the second wherever that is.
-    Replaced,
-    /// The numbers or times from the first argument to the second, in steps of the third.
-    Series,
+/// Bounds the functions of a session that have to be, and the operator `||`.
+pub(in crate::sql) fn bind(ctx: &mut SessionContext, max_bytes: usize) -> Result<()> {
+    let max_bytes = max_bytes.min(COLUMN_BYTES);
+    let bounds = Bounds { max_bytes };
+    let functions: Vec<_> = ctx.state().scalar_functions().values().map(Arc::clone).collect();
+    for function in functions {
+        if let Some(bounded) = bounds.of(&function) {
+            ctx.register_udf(Arc::new(bounded))?;
+        }
+    }
+    ctx.add_optimizer_rule(Arc::new(Delimiters { max_bytes }));
+    ctx.register_function_rewrite(Arc::new(bounds))
 }
 
-/// The functions of the session that have to be bounded, bounded.
-pub(in crate::sql) fn of(ctx: &SessionContext, max_bytes: usize) -> Vec<ScalarUDF> {
-    let state = ctx.state();
-    let functions = FUNCTIONS.iter().filter_map(|(name, growth)| {
-        let inner = Arc::clone(state.scalar_functions().get(*name)?);
-        Some(ScalarUDF::new_from_impl(Bounded { inner, growth: *growth, max_bytes }))
-    });
-    functions.collect()
+/// Puts bounded functions in place of operators, and of functions that are not the session's: those that
+/// the planner makes of operators and literals. Before this, planning evaluates nothing but the
+/// arguments of a table's function.
+#[derive(Debug)]
+struct Bounds {
+    max_bytes: usize,
+}
+
+impl Bounds {
+    /// A function bounded, if it has to be and is not.
+    fn of(&self, function: &Arc<ScalarUDF>) -> Option<ScalarUDF> {
+        let (_, growth) = FUNCTIONS.iter().find(|(name, _)| *name == function.name())?;
+        let is_bounded = function.inner().is::<Bounded>();
+        (!is_bounded).then(|| self.bounded(Arc::clone(function), *growth))
+    }
+
+    fn bounded(&self, inner: Arc<ScalarUDF>, growth: Growth) -> ScalarUDF {
+        ScalarUDF::new_from_impl(Bounded { inner, growth, max_bytes: self.max_bytes })
+    }
+
+    /// `left || right`. A chain of them is one call, as deep as it is long otherwise.
+    fn join(&self, left: Expr, right: Expr, schema: &DFSchema) -> Result<Expr> {
+        // Bytes that are joined, and then joined with a text, need not be a text each.
+        let is_chain = match &left {
+            Expr::ScalarFunction(call) if call.func.name() == Join::NAME => {
+                call.args.len() > 2 || left.get_type(schema)?.is_string()
+            }
+            _ => false,
+        };
+        Ok(match left {
+            Expr::ScalarFunction(mut chain) if is_chain => {
+                chain.args.push(right);
+                Expr::ScalarFunction(chain)
+            }
+            left => {
+                let join = ScalarUDF::new_from_impl(Join::new());
+                self.bounded(Arc::new(join), Growth::Joined).call(vec![left, right])
+            }
+        })
+    }
+}
+
+impl FunctionRewrite for Bounds {
+    fn name(&self) -> &'static str {
+        "bounds"
+    }
+
+    fn rewrite(&self, expr: Expr, schema: &DFSchema, _: &ConfigOptions) -> Result<Transformed<Expr>> {
+        Ok(match expr {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
+                Transformed::yes(self.join(*left, *right, schema)?)
+            }
+            Expr::ScalarFunction(ScalarFunction { func, args }) => match self.of(&func) {
+                Some(bounded) => Transformed::yes(bounded.call(args)),
+                None => {
+                    let is_cast = matches!(func.name(), "arrow_cast" | "arrow_try_cast");
+                    let expr = Expr::ScalarFunction(ScalarFunction { func, args });
+                    if is_cast {
+                        check_type(&expr.get_type(schema)?)?;
+                    }
+                    Transformed::no(expr)
+                }
+            },
+            Expr::Cast(Cast { ref field, .. }) | Expr::TryCast(TryCast { ref field, .. }) => {
+                check_type(field.data_type())?;
+                Transformed::no(expr)
+            }
+            expr => Transformed::no(expr),
+        })
+    }
+}
+
+fn too_much(bytes: u64, name: &str) -> DataFusionError {
+    DataFusionError::ResourcesExhausted(format!(
+        "{bytes} bytes at once are more than the memory for {name} with this limit"
+    ))
+}
+
+/// Refuses a type that is large whatever is in it: what is null takes as much.
+fn check_type(data_type: &DataType) -> Result<()> {
+    if fixed_bytes(data_type) > FIXED_BYTES {
+        return plan_err!("a value of the type {data_type} has more than {FIXED_BYTES} bytes, even a null");
+    }
+    Ok(())
+}
+
+fn fixed_bytes(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::FixedSizeBinary(bytes) => u64::try_from(*bytes).unwrap_or(0),
+        DataType::FixedSizeList(element, length) => {
+            let bytes = element.data_type().primitive_width().unwrap_or(1) as u64;
+            let length = u64::try_from(*length).unwrap_or(0);
+            length.saturating_mul(bytes.max(fixed_bytes(element.data_type())))
+        }
+        DataType::Struct(fields) => fields.iter().map(|field| fixed_bytes(field.data_type())).sum(),
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::ListView(element)
+        | DataType::LargeListView(element)
+        | DataType::Map(element, _) => fixed_bytes(element.data_type()),
+        DataType::Dictionary(_, values) => fixed_bytes(values),
+        _ => 0,
+    }
 }
 
 /// A function that refuses to make more than so many bytes of one batch.
@@ -76,6 +212,22 @@ struct Bounded {
     max_bytes: usize,
 }
 
+impl Bounded {
+    /// The most bytes that a call may return. What is made of constants is a part of the plan, which
+    /// may have many of them, and is copied for each row of a batch. It may be so long all the same as
+    /// it could be in the text of the query; but not what is always copied.
+    fn most_bytes(&self, call: &Call) -> u64 {
+        let most = if !call.is_constant {
+            self.max_bytes
+        } else if self.growth.makes_lists() {
+            self.max_bytes / BATCH_ROWS
+        } else {
+            self.max_bytes.min(MAX_QUERY_BYTES.max(self.max_bytes / BATCH_ROWS))
+        };
+        most as u64
+    }
+}
+
 impl ScalarUDFImpl for Bounded {
     fn name(&self) -> &str {
         self.inner.name()
@@ -83,6 +235,10 @@ impl ScalarUDFImpl for Bounded {
 
     fn aliases(&self) -> &[String] {
         self.inner.aliases()
+    }
+
+    fn schema_name(&self, arguments: &[Expr]) -> Result<String> {
+        self.inner.schema_name(arguments)
     }
 
     fn signature(&self) -> &Signature {
@@ -101,174 +257,164 @@ impl ScalarUDFImpl for Bounded {
         self.inner.coerce_types(arguments)
     }
 
+    fn is_strict(&self) -> bool {
+        self.inner.is_strict()
+    }
+
+    fn struct_field_mapping(&self, literals: &[Option<ScalarValue>]) -> Option<StructFieldMapping> {
+        self.inner.struct_field_mapping(literals)
+    }
+
     fn documentation(&self) -> Option<&Documentation> {
         self.inner.documentation()
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let bytes = self.growth.bytes(&arguments)?.saturating_mul(self.growth.copies(&arguments));
-        if bytes > self.max_bytes as u64 {
-            let name = self.name();
-            return Err(DataFusionError::ResourcesExhausted(format!(
-                "{bytes} bytes at once are more than the memory for {name} with this limit"
-            )));
+        let call = Call::of(&arguments)?;
+        let most = self.most_bytes(&call);
+        // What is searched for is searched twice only where what is made of it may be too large.
+        if self.growth.bytes(&call, Care::Guess) > most {
+            let bytes = self.growth.bytes(&call, Care::Search);
+            if bytes > most {
+                return Err(too_much(bytes, self.name()));
+            }
         }
         self.inner.invoke_with_args(arguments)
     }
 }
 
-impl Growth {
-    /// How often what is returned is there at once: a list of constants is copied for every row of a
-    /// batch, a text is not.
-    fn copies(self, arguments: &ScalarFunctionArgs) -> u64 {
-        let makes_lists = matches!(self, Self::Elements | Self::Series);
-        if makes_lists && are_constant(arguments) { BATCH_ROWS as u64 } else { 1 }
-    }
-
-    /// About how many bytes a call returns; 0 where that cannot be told from numbers.
-    fn bytes(self, arguments: &ScalarFunctionArgs) -> Result<u64> {
-        // Where all arguments are constants, one row is made and not one for each of the batch.
-        let rows = if are_constant(arguments) { 1 } else { arguments.number_rows };
-        let column = |at: usize| match arguments.args.get(at) {
-            Some(value) => value.clone().into_array(rows).map(Some),
-            None => Ok(None),
-        };
-        let (Some(first), second) = (column(0)?, column(1)?) else { return Ok(0) };
-        if self == Self::Joined {
-            let columns = (0..arguments.args.len()).map_while(|at| column(at).transpose());
-            return columns.map(|column| Ok(lengths(&column?))).sum();
-        }
-        Ok(match (self, second) {
-            (Self::Replaced, Some(from)) => column(2)?.map_or(0, |to| replaced(&first, &from, &to)),
-            (Self::Series, Some(second)) => series(&first, &second, column(2)?.as_ref()),
-            (Self::Series, None) => series(&zeros(rows), &first, None),
-            (_, None) | (Self::Joined, _) => 0,
-            (Self::Padded, Some(counts)) => total(&counts, |_| CHARACTER_BYTES),
-            (Self::Repeated, Some(counts)) => total(&counts, |row| length(&first, row)),
-            (Self::Elements, Some(counts)) => {
-                let of_a_row = (first.get_array_memory_size() / rows.max(1)) as u64;
-                total(&counts, |_| of_a_row.max(ELEMENT_BYTES))
-            }
-        })
-    }
-}
-
-fn are_constant(arguments: &ScalarFunctionArgs) -> bool {
-    arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)))
-}
-
-fn zeros(rows: usize) -> ArrayRef {
-    Arc::new(Int64Array::from(vec![0; rows]))
-}
-
-/// The numbers of a column; `None` where it has none.
-fn numbers(column: &ArrayRef) -> Option<Int64Array> {
-    let numbers = cast(column, &DataType::Int64).ok()?;
-    Some(numbers.as_primitive::<Int64Type>().clone())
-}
-
-/// The sum over all rows of the count times the bytes of each.
-fn total(counts: &ArrayRef, bytes_of_each: impl Fn(usize) -> u64) -> u64 {
-    let Some(counts) = numbers(counts) else { return 0 };
-    let rows = counts.iter().enumerate();
-    rows.fold(0_u64, |sum, (row, count)| {
-        let count = u64::try_from(count.unwrap_or(0)).unwrap_or(0);
-        sum.saturating_add(count.saturating_mul(bytes_of_each(row)))
-    })
-}
-
-/// Bytes of all texts of a column.
-fn lengths(column: &ArrayRef) -> u64 {
-    (0..column.len()).map(|row| length(column, row)).sum()
-}
-
-/// Bytes of all texts where every byte were the beginning of what is replaced.
-fn replaced(texts: &ArrayRef, from: &ArrayRef, to: &ArrayRef) -> u64 {
-    (0..texts.len()).fold(0, |sum: u64, row| {
-        let times = length(to, row) / length(from, row).max(1);
-        sum.saturating_add(length(texts, row).saturating_mul(times.saturating_add(1)))
-    })
-}
-
-/// Bytes of the text in a row.
-fn length(column: &ArrayRef, row: usize) -> u64 {
-    let text = match column.data_type() {
-        DataType::Utf8View if column.is_valid(row) => column.as_string_view().value(row),
-        DataType::Utf8 if column.is_valid(row) => column.as_string::<i32>().value(row),
-        DataType::LargeUtf8 if column.is_valid(row) => column.as_string::<i64>().value(row),
-        _ => "",
-    };
-    text.len() as u64
-}
-
-/// The bytes of all elements from start to end.
-fn series(start: &ArrayRef, end: &ArrayRef, step: Option<&ArrayRef>) -> u64 {
-    // Nanoseconds of a far year do not fit: microseconds of every year do.
-    let (start, end, unit) = if start.data_type().is_integer() {
-        (numbers(start), numbers(end), 1)
-    } else {
-        (micros(start), micros(end), NANOS_IN_MICRO)
-    };
-    let (Some(start), Some(end)) = (start, end) else { return 0 };
-    let rows = start.iter().zip(end.iter()).enumerate();
-    rows.fold(0_u64, |sum, (row, ends)| {
-        let (Some(start), Some(end)) = ends else { return sum };
-        let elements = u128::from(start.abs_diff(end)) * unit / u128::from(step_of(step, row).max(1));
-        let elements = u64::try_from(elements).unwrap_or(u64::MAX);
-        sum.saturating_add(elements.saturating_add(1).saturating_mul(ELEMENT_BYTES))
-    })
-}
-
-/// Times in microseconds; `None` for what is no time.
-fn micros(column: &ArrayRef) -> Option<Int64Array> {
-    let times = cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?;
-    numbers(&times)
-}
-
-/// The step of a row as a number, or in nanoseconds, without its sign; 1 without a step.
-fn step_of(step: Option<&ArrayRef>, row: usize) -> u64 {
-    let Some(step) = step.filter(|step| step.is_valid(row)) else { return 1 };
-    if let Some(intervals) = step.as_primitive_opt::<IntervalMonthDayNanoType>() {
-        let interval = intervals.value(row);
-        let days = i64::from(interval.months).saturating_mul(30).saturating_add(i64::from(interval.days));
-        return days.saturating_mul(DAY_NANOS).saturating_add(interval.nanoseconds).unsigned_abs();
-    }
-    numbers(step).map_or(1, |steps| steps.value(row).unsigned_abs())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
+    use arrow::record_batch::RecordBatch;
+    use arrow::util::pretty::pretty_format_batches;
+    use datafusion::common::ScalarValue;
+    use datafusion::prelude::SessionContext;
+
     use crate::sql::session::{SessionOptions, build, plan_read_only};
+
+    fn session(memory_bytes: usize) -> SessionContext {
+        build(&SessionOptions { memory_bytes, ..SessionOptions::default() }).unwrap()
+    }
+
+    async fn rows(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>, String> {
+        let frame = plan_read_only(ctx, sql).await.map_err(|error| error.to_string())?;
+        frame.collect().await.map_err(|error| error.to_string())
+    }
 
     /// Runs a query in a session of so much memory, and gives the first value as text.
     async fn ask(sql: &str, memory_bytes: usize) -> Result<String, String> {
-        let ctx = build(&SessionOptions { memory_bytes, ..SessionOptions::default() }).unwrap();
-        let frame = plan_read_only(&ctx, sql).await.map_err(|error| error.to_string())?;
-        let batches = frame.collect().await.map_err(|error| error.to_string())?;
+        let batches = rows(&session(memory_bytes), sql).await?;
         let column = batches[0].column(0);
         Ok(arrow::util::display::array_value_to_string(column, 0).unwrap())
     }
 
     #[tokio::test]
     async fn what_makes_more_than_the_session_may_have_is_refused_by_name() {
+        let text = "(SELECT repeat(v, 400000) AS a FROM (VALUES ('a')) t (v))";
+        let list = "(SELECT range(v) AS a FROM (VALUES (100000)) t (v))";
+        let letters =
+            "(SELECT string_to_array(repeat(v, 10000), NULL) AS a, repeat(v, 100) AS b FROM (VALUES ('a')) t (v))";
         for (sql, name) in [
             ("SELECT length(repeat('ab', 600000))", "repeat"),
             ("SELECT length(lpad('a', 600000))", "lpad"),
             ("SELECT length(rpad('a', 600000, 'xy'))", "rpad"),
-            ("SELECT length(concat(a, a, a)) FROM (SELECT repeat('a', 400000) AS a)", "concat"),
-            ("SELECT length(concat_ws(',', a, a, a)) FROM (SELECT repeat('a', 400000) AS a)", "concat_ws"),
-            ("SELECT length(replace(repeat('a', 400000), 'a', 'aaa'))", "replace"),
+            ("SELECT length(concat(a, a, a)) FROM TEXT", "concat"),
+            (
+                "SELECT length(concat(v, repeat('a', 200000))) FROM (VALUES ('a'), ('b'), ('c'), ('d'), ('e')) t (v)",
+                "concat",
+            ),
+            ("SELECT length(concat_ws(',', a, a, a)) FROM TEXT", "concat_ws"),
+            ("SELECT length(concat_ws(repeat('a', 200000), 'a', 'b', 'c'))", "concat_ws"),
+            ("SELECT length(replace(repeat('a', 200000), 'a', 'aaa'))", "replace"),
             ("SELECT cardinality(array_repeat('a', 600000))", "array_repeat"),
+            (
+                "SELECT cardinality(array_repeat(a, n)) FROM (SELECT repeat(v, m) AS a, n FROM (VALUES ('a', 9, 1), ('b', 100000, 100)) t (v, m, n))",
+                "array_repeat",
+            ),
             ("SELECT cardinality(array_resize([1], 600000, 0))", "array_resize"),
+            ("SELECT cardinality(array_resize(['a'], 100, repeat('x', 100000)))", "array_resize"),
             ("SELECT cardinality(generate_series(1, 1000000000000000))", "generate_series"),
             ("SELECT cardinality(range(600000))", "range"),
             ("SELECT unnest(range(1000)) FROM (VALUES (1), (2)) t", "range"),
             ("SELECT cardinality(range(-1, -600000, -1))", "range"),
             ("SELECT cardinality(range(DATE '1970-01-01', DATE '2999-01-01', INTERVAL '1' MINUTE))", "range"),
+            ("SELECT length(repeat('a', 200000) || repeat('b', 200000))", "||"),
+            ("SELECT length(a || a || a) FROM TEXT", "||"),
+            ("SELECT length(upper(a) || arrow_cast(a, 'Utf8View') || a) FROM TEXT", "||"),
+            ("SELECT 1 FROM TEXT WHERE a || a || a = ''", "||"),
+            ("SELECT cardinality(a || a) FROM LIST", "array_concat"),
+            ("SELECT cardinality(array_cat(a, a)) FROM LIST", "array_concat"),
+            ("SELECT cardinality([a, a]) FROM LIST", "make_array"),
+            ("SELECT cardinality([a] || a) FROM LIST", "array_append"),
+            ("SELECT cardinality(a || [a]) FROM LIST", "array_prepend"),
+            ("SELECT cardinality(array_union(a, a)) FROM LIST", "array_union"),
+            ("SELECT cardinality(arrays_zip(a, [1], [2])) FROM LIST", "arrays_zip"),
+            ("SELECT length(array_to_string(a, ', ')) FROM LIST", "array_to_string"),
+            ("SELECT length(array_to_string(a, b)) FROM LETTERS", "array_to_string"),
+            ("SELECT cardinality(array_replace_all(a, 'a', b)) FROM LETTERS", "array_replace_all"),
+            ("SELECT cardinality(string_to_array(a, NULL)) FROM TEXT", "string_to_array"),
+            ("SELECT struct(a, a, a) FROM TEXT", "struct"),
+            ("SELECT length(overlay(a PLACING a FROM 1 FOR 0)) FROM TEXT", "overlay"),
+            ("SELECT length(regexp_replace(repeat('a', 1000), '', repeat('y', 1000), 'g'))", "regexp_replace"),
+            ("SELECT length(regexp_replace(a, 'a', '12345', 'g')) FROM TEXT", "regexp_replace"),
+            (r"SELECT length(regexp_replace(a, '(a*)', '\1\1')) FROM TEXT", "regexp_replace"),
+            ("SELECT cardinality(regexp_match(a, '(((a*)))')) FROM TEXT", "regexp_match"),
+            ("SELECT length(to_char(now(), repeat('%c', 100000)))", "to_char"),
+        ] {
+            let sql = sql.replace("TEXT", text).replace("LIST", list).replace("LETTERS", letters);
+
+            let refused = ask(&sql, 1_000_000).await.unwrap_err();
+
+            assert!(refused.contains(&format!("more than the memory for {name} with")), "{sql}: {refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_delimiter_is_refused() {
+        for delimiter in [&format!("'{}'", "x".repeat(1000)), "repeat('x', 1000)"] {
+            for over in ["", " OVER ()"] {
+                let sql = format!("SELECT string_agg(v, {delimiter}){over} FROM (VALUES ('a'), ('b')) t (v)");
+
+                let refused = ask(&sql, 1_000_000).await.unwrap_err();
+
+                assert!(refused.contains("8192000 bytes at once are more than the memory for string_agg"), "{refused}");
+            }
+        }
+    }
+
+    /// Thirty parts would be a hundred terabytes, whatever the first is made of.
+    #[tokio::test]
+    async fn parts_that_double_a_text_are_refused() {
+        for (first, double) in [
+            ("repeat('x', 100000)", "t || t"),
+            ("repeat(v, 100000)", "t || t"),
+            ("v", "regexp_replace(t, '', t, 'g')"),
+            ("[v, v]", "t || t"),
+            ("v", "overlay(t PLACING t FROM 1 FOR 0)"),
+        ] {
+            let mut sql = format!("WITH p0 AS (SELECT {first} AS t FROM (VALUES ('xyz')) v (v))");
+            for part in 1..=30 {
+                write!(sql, ", p{part} AS (SELECT {double} AS t FROM p{})", part - 1).unwrap();
+            }
+
+            let refused = ask(&format!("{sql} SELECT t FROM p30"), 1_000_000).await.unwrap_err();
+
+            assert!(refused.contains("bytes at once are more than the memory for "), "{double}: {refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_type_that_is_large_whatever_is_in_it_is_refused() {
+        for sql in [
+            "SELECT CAST(NULL AS INT[2000000])",
+            "SELECT TRY_CAST(v AS INT[2000000][]) FROM (VALUES ([[1]])) t (v)",
+            "SELECT arrow_cast(v, 'FixedSizeBinary(2000000)') FROM (VALUES (X'00')) t (v)",
         ] {
             let refused = ask(sql, 1_000_000).await.unwrap_err();
 
-            assert!(refused.contains(&format!("more than the memory for {name} with")), "{sql}: {refused}");
+            assert!(refused.contains("has more than 64 bytes, even a null"), "{sql}: {refused}");
         }
     }
 
@@ -280,15 +426,149 @@ mod tests {
             ("SELECT concat('a', NULL, 1)", "a1"),
             ("SELECT concat_ws(', ', 'a', NULL, 'b')", "a, b"),
             ("SELECT replace('banana', 'an', 'x')", "bxxa"),
+            ("SELECT replace('banana', '', 'x')", "banana"),
             ("SELECT rpad('a', 3)", "a  "),
             ("SELECT array_repeat('a', 2)", "[a, a]"),
             ("SELECT array_resize([1], 2, 0)", "[1, 0]"),
+            ("SELECT array_resize([1], 2)", "[1, ]"),
             ("SELECT generate_series(1, 9, 4)", "[1, 5, 9]"),
             ("SELECT range(3)", "[0, 1, 2]"),
             ("SELECT repeat(CAST(NULL AS VARCHAR), 1000000000)", ""),
             ("SELECT cardinality(range(DATE '2026-01-01', DATE '2026-01-11', INTERVAL '1' DAY))", "10"),
+            ("SELECT [1] || [2] || 3", "[1, 2, 3]"),
+            ("SELECT 1 || [2, NULL]", "[1, 2, ]"),
+            ("SELECT ['a', 'b']", "[a, b]"),
+            ("SELECT array_to_string([1, NULL, 3], ', ', '-')", "1, -, 3"),
+            ("SELECT string_to_array('a,b', ',')", "[a, b]"),
+            ("SELECT array_replace_all(['a', 'b', 'a'], 'a', 'c')", "[c, b, c]"),
+            ("SELECT overlay('abcd' PLACING 'X' FROM 2 FOR 2)", "aXd"),
+            ("SELECT struct('a', 1)", "{c0: a, c1: 1}"),
+            ("SELECT get_field(struct('a', 1), 'c0')", "a"),
+            ("SELECT arrays_zip([1, 2], ['a'])", "[{1: 1, 2: a}, {1: 2, 2: }]"),
+            ("SELECT regexp_replace('foobar', '(o)(b)', '\\2-\\1')", "fob-oar"),
+            ("SELECT regexp_replace('aBAb', 'b', 'x', 'ig')", "axAx"),
+            ("SELECT regexp_replace('a', 'a', CAST(NULL AS VARCHAR))", ""),
+            ("SELECT regexp_match('foobar', '(o+)(b)')", "[oo, b]"),
+            ("SELECT to_char(DATE '2026-01-02', '%d.%m.%Y')", "02.01.2026"),
+            ("SELECT string_agg(v, '; ' ORDER BY v) FROM (VALUES ('b'), ('a'), (NULL)) t (v)", "a; b"),
+            ("SELECT string_agg(v, chr(10)) FROM (VALUES ('b'), ('a')) t (v)", "b\na"),
+            ("SELECT string_agg(v, ',') OVER () FROM (VALUES ('b'), ('a')) t (v)", "b,a"),
         ] {
             assert_eq!(ask(sql, 16_000_000).await.as_deref(), Ok(expected), "{sql}");
+        }
+    }
+
+    /// Values, types and names are those of the engine without bounds.
+    #[tokio::test]
+    async fn the_operator_is_what_it_was() {
+        let (bounded, without) = (session(16_000_000), SessionContext::new());
+        let table = "(SELECT a, b, n, arrow_cast(a, 'Dictionary(Int32, Utf8)') AS d, arrow_cast(b, 'Utf8View') AS v, \
+                     arrow_cast(a, 'LargeUtf8') AS l, arrow_cast(a, 'Binary') AS x \
+                     FROM (VALUES ('a', 'b', 1), (NULL, 'c', 2), ('d', NULL, NULL), ('', 'é', 4)) t (a, b, n))";
+        for selected in [
+            "a || b",
+            "t.a || '-' || t.b",
+            "a || ('-' || b)",
+            "'x' || 'y'",
+            "'x' || NULL",
+            "a || NULL",
+            "n || a",
+            "a || 1.5",
+            "a || true",
+            "a || DATE '2026-01-02'",
+            "d || d",
+            "d || 'x'",
+            "'x' || d",
+            "v || a",
+            "v || v",
+            "l || a",
+            "l || v || n",
+            "n || a || v || d || n || b",
+            "x || x || a || x",
+            "a || (b || v) || (n || d || 'x')",
+            "'x' || NULL || a || 'y' || 'z'",
+            "x || x",
+            "x || X'00'",
+            "a || b AS c, count(*) OVER (PARTITION BY a || b) AS n",
+            "[a] || b",
+            "a || [b]",
+            "[a] || [b, 'x']",
+            "CASE WHEN a || b = 'ab' THEN b || a ELSE a || 'x' END",
+            "string_agg(a || b, ',') OVER ()",
+            "(SELECT max(b || 'x') || min(u.a) FROM (VALUES ('q')) u (a))",
+        ] {
+            for sql in [
+                format!("SELECT {selected} FROM {table} t"),
+                format!("SELECT * FROM (SELECT {selected}, a AS sorted FROM {table} t) ORDER BY sorted"),
+            ] {
+                let (got, expected) = (rows(&bounded, &sql).await, rows(&without, &sql).await);
+
+                let (Ok(got), Ok(expected)) = (&got, &expected) else {
+                    assert_eq!(got.is_err(), expected.is_err(), "{sql}: {got:?} {expected:?}");
+                    continue;
+                };
+                assert_eq!(got[0].schema(), expected[0].schema(), "{sql}");
+                let [got, expected] = [got, expected].map(|rows| pretty_format_batches(rows).unwrap().to_string());
+                assert_eq!(got, expected, "{sql}");
+            }
+        }
+        for sql in ["SELECT 1 || 2", "SELECT NULL || NULL"] {
+            assert_eq!(rows(&bounded, sql).await.unwrap_err(), rows(&without, sql).await.unwrap_err(), "{sql}");
+        }
+        let sql = format!("SELECT a || b, string_agg(a || b, '; ') FROM {table} t GROUP BY a || b HAVING a || b > ''");
+        assert_eq!(rows(&bounded, &sql).await.unwrap(), rows(&without, &sql).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_operator_takes_parameters() {
+        let frame = plan_read_only(&session(16_000_000), "SELECT $1 || v FROM (VALUES ('b')) t (v)").await.unwrap();
+
+        let rows = frame.with_param_values(vec![ScalarValue::from("a")]).unwrap().collect().await.unwrap();
+
+        assert!(pretty_format_batches(&rows).unwrap().to_string().contains("| ab "));
+    }
+
+    /// As long as the text of a query may have it, on the stack of the program.
+    #[test]
+    fn a_long_chain_is_planned_and_run() {
+        let run = || {
+            let sql = format!("SELECT length({}) FROM (VALUES ('b')) t (v)", vec!["v"; 601].join(" || "));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(ask(&sql, 16_000_000))
+        };
+
+        let length = std::thread::Builder::new().stack_size(8 << 20).spawn(run).unwrap().join().unwrap();
+
+        assert_eq!(length.as_deref(), Ok("601"));
+    }
+
+    /// With the memory that `--memory-limit 256MiB` leaves it. A mark for each byte would be too large.
+    #[tokio::test]
+    async fn numbers_in_a_batch_of_long_bodies_are_replaced() {
+        let bodies = "(SELECT repeat('abcdefgh0123456' || (value % 10), 128) AS body FROM generate_series(1, 8192))";
+        for (replaced, length) in [
+            ("regexp_replace(body, '[0-9]+', '#', 'g')", 9 * 128),
+            ("replace(body, 'abcdefgh', '#')", 9 * 128),
+            ("replace(body, 'a', '<letter>')", 23 * 128),
+        ] {
+            let sql = format!("SELECT sum(length({replaced})) FROM {bodies}");
+
+            assert_eq!(ask(&sql, 64 << 20).await, Ok((length * 8192).to_string()), "{replaced}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_found_is_counted_where_a_guess_would_refuse_it() {
+        let bodies = "(SELECT repeat('abcdefgh0123456' || (value % 10), 128) AS body FROM generate_series(1, 100))";
+        for (made, length) in [
+            ("length(regexp_replace(body, '[0-9]+', '<number>', 'g'))", 16 * 128),
+            ("length(regexp_replace(body, 'H([0-9])', '<$1>', 'gi'))", 17 * 128),
+            ("length(array_to_string(regexp_match(body, '(a)(b)(c)(d)(e)(f)'), ''))", 6),
+            ("cardinality(string_to_array(body, 'b'))", 129),
+        ] {
+            let sql = format!("SELECT sum({made}) FROM {bodies}");
+
+            assert_eq!(ask(&sql, 1_000_000).await, Ok((length * 100).to_string()), "{made}");
         }
     }
 }

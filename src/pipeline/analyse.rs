@@ -31,6 +31,10 @@ use crate::sql::tables::{self, EventTable, StreamTables};
 /// of that is for what the engine does not account for.
 const QUERY_SHARE: usize = 4;
 
+/// Memory for each thread of a query (128 MiB): with less, what each holds back leaves nothing for
+/// putting their results together.
+const BYTES_OF_A_THREAD: usize = 128 << 20;
+
 /// What the rules found, and what was read.
 #[derive(Debug)]
 pub struct Analysis {
@@ -102,8 +106,9 @@ pub async fn open(
     memory_limit_bytes: usize,
     threads: usize,
 ) -> Result<Opened, RunError> {
-    let ctx =
-        session::build(&SessionOptions { memory_bytes: memory_limit_bytes / QUERY_SHARE, threads, temp_dir: None })?;
+    let memory_bytes = memory_limit_bytes / QUERY_SHARE;
+    let threads = (memory_bytes / BYTES_OF_A_THREAD).clamp(1, threads.max(1));
+    let ctx = session::build(&SessionOptions { memory_bytes, threads, temp_dir: None })?;
     tables::register_events(&ctx, stream_tables(&loaded.streams)).await?;
     let side_tables = loaded.classifier.side_tables();
     let side_tables = side_tables.map_err(|error| RunError::internal("cannot list the identities", error))?;

@@ -65,7 +65,7 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
         runtime.build_arc().map_err(|error| RunError::internal("cannot set up the query engine's memory", error))?;
     let mut config = SessionConfig::new()
         .with_target_partitions(options.threads.max(1))
-        .with_batch_size(BATCH_ROWS)
+        .with_batch_size(batch_rows(options))
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_information_schema(true);
     let settings = config.options_mut();
@@ -85,6 +85,20 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
         .map_err(|error| RunError::internal("cannot bound the query engine's functions", error))?;
     Ok(ctx)
 }
+
+/// Rows of a batch between the operators of a query: fewer where many of them would be much of the
+/// memory, as those of a sort of all columns are.
+fn batch_rows(options: &SessionOptions) -> usize {
+    let of_a_thread = options.memory_bytes / options.threads.max(1);
+    (of_a_thread / BYTES_FOR_A_ROW).clamp(LEAST_BATCH_ROWS, BATCH_ROWS)
+}
+
+/// Memory of a thread's operators for each row of a batch (64 KiB): a sort lays twice a batch aside, of
+/// 5 KiB a row where no value repeats, and must hold several.
+const BYTES_FOR_A_ROW: usize = 64 << 10;
+
+/// Rows of a batch at least.
+const LEAST_BATCH_ROWS: usize = 1024;
 
 /// Sorts whose ends fit in the memory together.
 const SORTS_AT_ONCE: usize = 128;

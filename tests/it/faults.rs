@@ -33,6 +33,17 @@ fn many() -> TempDir {
     folder(&[("many.json", restless(RESTLESS))])
 }
 
+/// A sort of all columns asked for more at once than there was for it.
+#[test]
+fn events_that_repeat_no_value_are_written_whole_within_a_small_memory() {
+    let input = many();
+
+    let output = airside(&["events", path(input.path()), "--memory-limit", "256MB", "--format", "csv"]);
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1 + RESTLESS);
+}
+
 /// Runs a shell script as root of a mount namespace of its own, with a small file system at `$SMALL`;
 /// `None`, said aloud, where that is not allowed.
 fn with_small_disk(options: &str, script: &str) -> Option<Output> {

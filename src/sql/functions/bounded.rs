@@ -151,17 +151,17 @@ impl FunctionRewrite for Bounds {
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right }) => {
                 Transformed::yes(self.join(*left, *right, schema)?)
             }
-            Expr::ScalarFunction(ScalarFunction { func, args }) => match self.of(&func) {
-                Some(bounded) => Transformed::yes(bounded.call(args)),
-                None => {
-                    let is_cast = matches!(func.name(), "arrow_cast" | "arrow_try_cast");
-                    let expr = Expr::ScalarFunction(ScalarFunction { func, args });
-                    if is_cast {
-                        check_type(&expr.get_type(schema)?)?;
-                    }
-                    Transformed::no(expr)
+            Expr::ScalarFunction(ScalarFunction { func, args }) => {
+                if let Some(bounded) = self.of(&func) {
+                    return Ok(Transformed::yes(bounded.call(args)));
                 }
-            },
+                let is_cast = matches!(func.name(), "arrow_cast" | "arrow_try_cast");
+                let expr = Expr::ScalarFunction(ScalarFunction { func, args });
+                if is_cast {
+                    check_type(&expr.get_type(schema)?)?;
+                }
+                Transformed::no(expr)
+            }
             Expr::Cast(Cast { ref field, .. }) | Expr::TryCast(TryCast { ref field, .. }) => {
                 check_type(field.data_type())?;
                 Transformed::no(expr)
@@ -459,6 +459,7 @@ mod tests {
     }
 
     /// Values, types and names are those of the engine without bounds.
+    #[expect(clippy::disallowed_methods, reason = "the engine as it is, to compare with")]
     #[tokio::test]
     async fn the_operator_is_what_it_was() {
         let (bounded, without) = (session(16_000_000), SessionContext::new());

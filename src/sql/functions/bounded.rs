@@ -89,7 +89,7 @@ const FIXED_BYTES: u64 = 64;
 pub(in crate::sql) fn bind(ctx: &mut SessionContext, max_bytes: usize) -> Result<()> {
     let max_bytes = max_bytes.min(COLUMN_BYTES);
     let bounds = Bounds { max_bytes };
-    let functions: Vec<_> = ctx.state().scalar_functions().values().map(Arc::clone).collect();
+    let functions: Vec<_> = ctx.state().scalar_functions().values().cloned().collect();
     for function in functions {
         if let Some(bounded) = bounds.of(&function) {
             ctx.register_udf(Arc::new(bounded))?;
@@ -193,7 +193,9 @@ fn fixed_bytes(data_type: &DataType) -> u64 {
             let length = u64::try_from(*length).unwrap_or(0);
             length.saturating_mul(bytes.max(fixed_bytes(element.data_type())))
         }
-        DataType::Struct(fields) => fields.iter().map(|field| fixed_bytes(field.data_type())).sum(),
+        DataType::Struct(fields) => {
+            fields.iter().map(|field| fixed_bytes(field.data_type())).fold(0, u64::saturating_add)
+        }
         DataType::List(element)
         | DataType::LargeList(element)
         | DataType::ListView(element)
@@ -410,6 +412,7 @@ mod tests {
         for sql in [
             "SELECT CAST(NULL AS INT[2000000])",
             "SELECT TRY_CAST(v AS INT[2000000][]) FROM (VALUES ([[1]])) t (v)",
+            "SELECT arrow_cast(NULL, 'Struct(\"a\": FixedSizeList(2000000000 x FixedSizeList(2000000000 x FixedSizeList(2000000000 x Int64))), \"b\": FixedSizeList(2000000000 x FixedSizeList(2000000000 x FixedSizeList(2000000000 x Int64))))')",
             "SELECT arrow_cast(v, 'FixedSizeBinary(2000000)') FROM (VALUES (X'00')) t (v)",
         ] {
             let refused = ask(sql, 1_000_000).await.unwrap_err();

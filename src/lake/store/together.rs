@@ -1,8 +1,6 @@
 //! Puts small batches together: every query pays for each batch that it looks at, and a stream has a
 //! few events in each of the batches that were read.
 
-use std::collections::BTreeMap;
-
 use arrow::compute::concat_batches;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -18,9 +16,9 @@ const LARGE_ENOUGH: usize = BATCH_ROWS / 8;
 /// Most bytes of batches that are put together (64 MiB): Arrow's 32-bit offsets end at 2 GiB.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The same events in batches of up to [`BATCH_ROWS`] rows where they were in many small ones. The
-/// order stays but for that events of one log come together: batches of one log can be left out by
-/// queries about another.
+/// The same events in the same order, in batches of up to [`BATCH_ROWS`] rows where they were in many
+/// small ones. Batches of different logs stay apart unless they are small: a query about one log leaves
+/// out those of others.
 ///
 /// # Errors
 ///
@@ -30,32 +28,28 @@ pub(super) fn together(batches: Vec<RecordBatch>, threads: usize) -> Result<Vec<
     if batches.len() < 2 || rows / batches.len() >= LARGE_ENOUGH {
         return Ok(batches);
     }
-    let mut by_source: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
-    for batch in batches {
-        let source = text_column(&batch, "source")?.get(0).unwrap_or("").to_owned();
-        by_source.entry(source).or_default().push(batch);
-    }
-    let groups = by_source.into_values().flat_map(groups).collect();
+    let groups = groups(batches)?;
     parallel::map(threads, groups, |group: Vec<RecordBatch>| one(&group)).into_iter().collect()
 }
 
 /// Cuts a list of batches into lists that fit one batch each.
-fn groups(batches: Vec<RecordBatch>) -> Vec<Vec<RecordBatch>> {
+fn groups(batches: Vec<RecordBatch>) -> Result<Vec<Vec<RecordBatch>>, ArrowError> {
     let mut groups: Vec<Vec<RecordBatch>> = Vec::new();
-    let (mut rows, mut bytes) = (0, 0);
+    let (mut rows, mut bytes, mut source) = (0, 0, None);
     for batch in batches {
         let (more_rows, more_bytes) = (batch.num_rows(), batch.get_array_memory_size());
+        let of_source = text_column(&batch, "source")?.get(0).map(str::to_owned);
         let fits = rows + more_rows <= BATCH_ROWS && bytes + more_bytes <= MOST_BYTES;
-        if !fits || groups.is_empty() {
+        if !fits || groups.is_empty() || rows >= LARGE_ENOUGH && of_source != source {
             groups.push(Vec::new());
             (rows, bytes) = (0, 0);
         }
-        (rows, bytes) = (rows + more_rows, bytes + more_bytes);
+        (rows, bytes, source) = (rows + more_rows, bytes + more_bytes, of_source);
         if let Some(group) = groups.last_mut() {
             group.push(batch);
         }
     }
-    groups
+    Ok(groups)
 }
 
 fn one(batches: &[RecordBatch]) -> Result<RecordBatch, ArrowError> {
@@ -88,12 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn small_batches_of_one_log_become_one_in_their_order() {
-        let small = [batch("storage", 0..3), batch("activity", 3..5), batch("storage", 5..6), batch("activity", 6..7)];
-        let put = together(small.to_vec(), 2).unwrap();
+    fn small_batches_become_one_and_those_of_another_log_begin_another() {
+        let mut small: Vec<_> = (0..4).map(|n| batch("storage", n * 300..n * 300 + 300)).collect();
+        small.extend([batch("activity", 1200..1203), batch("signin", 1203..1204), batch("activity", 1204..1210)]);
+        let put = together(small, 2).unwrap();
 
-        assert_eq!(put.iter().map(numbers).collect::<Vec<_>>(), [vec![3, 4, 6], vec![0, 1, 2, 5]]);
-        assert_eq!(text_column(&put[1], "source").unwrap().get(3), Some("storage"));
+        assert_eq!(put.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [1200, 10]);
+        assert_eq!(put.iter().flat_map(numbers).collect::<Vec<_>>(), (0..1210).collect::<Vec<_>>());
+        assert_eq!(text_column(&put[1], "source").unwrap().get(3), Some("signin"));
     }
 
     #[test]

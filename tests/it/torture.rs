@@ -255,15 +255,15 @@ fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str>
     // Blocks that changed places leave as many brackets as there were: an element that lacks some in
     // one place ends where they are too many in the other.
     let is_array = original.bytes.get(..records[0].start).is_some_and(|head| head.contains(&b'['));
-    let touched = match damaged.touched.as_slice() {
+    let damage = match damaged.touched.as_slice() {
         [first, second] if is_array && brackets(original, first) != brackets(original, second) => {
-            vec![first.start..second.end]
+            Vec::from([first.start..second.end])
         }
-        touched => touched.to_vec(),
+        ranges => ranges.to_vec(),
     };
     let touches = |range: &Range<usize>| {
         let end = range.end + LINE_END_BYTES;
-        touched.iter().any(|touched| touched.start <= end && range.start <= touched.end)
+        damage.iter().any(|damage| damage.start <= end && range.start <= damage.end)
     };
     let mut hurt: Vec<bool> = records.iter().map(touches).collect();
     // So does the head of an envelope between two records, up to the next such head.
@@ -272,7 +272,7 @@ fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str>
         let gap = records[at - 1].end..range.start;
         let has_head = original.bytes.get(gap.clone()).is_some_and(|between| between.contains(&b'['));
         if has_head {
-            is_headless = touched.iter().any(|touched| touched.start <= gap.end && gap.start <= touched.end);
+            is_headless = damage.iter().any(|damage| damage.start <= gap.end && gap.start <= damage.end);
         }
         hurt[at] |= is_headless;
     }

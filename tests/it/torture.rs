@@ -257,7 +257,8 @@ fn untouched<'o>(original: &'o Original, damaged: &Damaged) -> BTreeSet<&'o str>
     let is_array = original.bytes.get(..records[0].start).is_some_and(|head| head.contains(&b'['));
     let damage = match damaged.touched.as_slice() {
         [first, second] if is_array && brackets(original, first) != brackets(original, second) => {
-            Vec::from([first.start..second.end])
+            let to_the_other = first.start..second.end;
+            vec![to_the_other]
         }
         ranges => ranges.to_vec(),
     };

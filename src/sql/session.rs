@@ -28,7 +28,7 @@ const DEFAULT_MEMORY_BYTES: usize = 256 << 20;
 pub const CATALOG: &str = "airside";
 
 /// Name of the schema that all tables are in.
-const SCHEMA: &str = "public";
+pub(super) const SCHEMA: &str = "public";
 
 /// What a session may use.
 #[derive(Debug, Clone, PartialEq, Eq)]

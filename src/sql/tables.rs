@@ -31,12 +31,12 @@ use crate::sql::session::{SessionOptions, build};
 pub const STREAM_TABLES: [&str; 4] = ["dbmi", "adac", "other", "unattributed"];
 
 /// Names of the views over all of them, with their queries.
-const VIEWS: [(&str, &str); 1] =
+pub(super) const VIEWS: [(&str, &str); 1] =
     [("grants", "SELECT * FROM events WHERE op_class = 'role_assign' AND outcome = 'success'")];
 
 /// Name of the table of all streams. Not a view over them: planning it four times for every rule
 /// would take longer than running most.
-const ALL_STREAMS: &str = "events";
+pub(super) const ALL_STREAMS: &str = "events";
 
 /// Where the events of a stream are.
 #[derive(Debug, Clone)]

@@ -26,6 +26,13 @@ use temporary::{open, sorted, temporary_folder};
 /// resolved: 64 of them take 64 times the budget's worth of input without exceeding it.
 const PARTITIONS: usize = 64;
 
+/// The share of the partitions whose rows are put together at once, 1 by this. That takes as much of
+/// what is held once more, and each time looks at the dictionaries of all that is held.
+const AT_ONCE_SHARE: usize = 8;
+
+/// Most bytes that are put together at once (64 MiB), where one partition does not have more.
+const AT_ONCE_BYTES: usize = 64 << 20;
+
 /// Where a batch comes from: unit of work, block in it, and number of the batch in that. In memory,
 /// batches are put in this order, whichever thread was first.
 pub type Tag = (u64, u64, u64);
@@ -102,7 +109,7 @@ impl Store {
             None => Spool::new(self.partitions)?,
         };
         let held: Vec<RecordBatch> = self.held.drain(..).map(|(_, batch)| batch).collect();
-        spool.push(&held)?;
+        spool.push(&held, self.held_bytes)?;
         self.held_bytes = 0;
         self.spool = Some(spool);
         Ok(())
@@ -189,8 +196,9 @@ impl Spool {
     }
 
     /// Splits batches so that records of one event, and of one operation, share a partition. What
-    /// is held goes to each partition at once, as a row group of its own: nothing of it stays.
-    fn push(&mut self, batches: &[RecordBatch]) -> Result<(), StoreError> {
+    /// is held, so many bytes, goes to each partition at once, as a row group of its own: nothing of it
+    /// stays.
+    fn push(&mut self, batches: &[RecordBatch], bytes: usize) -> Result<(), StoreError> {
         let Some(first) = batches.first() else { return Ok(()) };
         let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.writers.len()];
         for (at, batch) in batches.iter().enumerate() {
@@ -200,18 +208,25 @@ impl Spool {
                 }
             }
         }
+        let bytes_of_each = bytes / self.writers.len().max(1);
+        let at_once = (AT_ONCE_BYTES / bytes_of_each.max(1)).min(self.writers.len() / AT_ONCE_SHARE).max(1);
         let batches: Vec<&RecordBatch> = batches.iter().collect();
-        for (partition, rows) in rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            let part = interleave_record_batch(&batches, &rows)?;
-            let Some(slot) = self.writers.get_mut(partition) else { continue };
-            let writer = if let Some(writer) = slot {
-                writer
-            } else {
-                let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
-                slot.insert(TableWriter::create(path, first.schema())?)
-            };
-            writer.write(&part)?;
-            writer.end_row_group()?;
+        for (first_of_these, rows) in (0..).step_by(at_once).zip(rows.chunks(at_once)) {
+            let together = interleave_record_batch(&batches, &rows.concat())?;
+            let mut start = 0;
+            for (partition, rows) in (first_of_these..).zip(rows).filter(|(_, rows)| !rows.is_empty()) {
+                let part = together.slice(start, rows.len());
+                start += rows.len();
+                let Some(slot) = self.writers.get_mut(partition) else { continue };
+                let writer = if let Some(writer) = slot {
+                    writer
+                } else {
+                    let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
+                    slot.insert(TableWriter::create(path, first.schema())?)
+                };
+                writer.write(&part)?;
+                writer.end_row_group()?;
+            }
         }
         Ok(())
     }

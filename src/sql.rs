@@ -6,6 +6,7 @@ mod functions;
 #[cfg(feature = "lake")]
 pub mod lake_table;
 pub mod limits;
+pub mod narrow;
 pub(crate) mod row;
 pub mod run;
 pub mod session;

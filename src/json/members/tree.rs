@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use wide::u8x16;
 
 use super::{Step, Take, Want, skip_space};
 use crate::json::text::plain_run;
@@ -23,6 +24,9 @@ const MAX_KEY_BYTES: usize = 256;
 /// Most bytes before a value that are remembered with a key: a key, and the white space of records
 /// that people have indented.
 const MAX_LEAD_BYTES: usize = MAX_KEY_BYTES + 64;
+
+/// Most bytes before a value that are compared at once. Few keys of logs are longer.
+const SHORT_LEAD_BYTES: usize = 32;
 
 /// The kinds of values that are wanted of a member, as bits. Nobody wants a member without any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,13 +72,59 @@ impl Plan {
 struct Key {
     /// As it stands in a record, in its quotes.
     quoted: Box<[u8]>,
-    /// All that stood before its value when it was last looked at: the key and its colon, with the
-    /// white space around them. Empty before that.
-    lead: Vec<u8>,
+    /// What stood before its value when it was last looked at.
+    lead: Lead,
     shape: u32,
     plan: Plan,
     /// What came after it, the usual one first.
     next: [u32; 2],
+}
+
+/// All that stands before a value: its key and the colon, with the white space around them. Empty
+/// where none was seen yet.
+#[derive(Debug, Default)]
+struct Lead {
+    bytes: Vec<u8>,
+    /// The same in a form that is compared at once, where it is short enough.
+    start: [u8x16; 2],
+    /// One bit for each byte of `start` that may be anything.
+    free: u32,
+}
+
+impl Lead {
+    fn set(&mut self, bytes: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        let mut start = [0; SHORT_LEAD_BYTES];
+        for (byte, held) in start.iter_mut().zip(bytes) {
+            *byte = *held;
+        }
+        self.start = halves(&start);
+        self.free = u32::MAX.checked_shl(u32::try_from(bytes.len()).unwrap_or(u32::MAX)).unwrap_or(0);
+    }
+
+    /// Its length, where the input begins with it.
+    #[inline]
+    fn length_in(&self, input: &[u8]) -> Option<usize> {
+        let length = self.bytes.len();
+        let begins = match input.first_chunk::<SHORT_LEAD_BYTES>() {
+            Some(start) if length <= SHORT_LEAD_BYTES => {
+                let [low, high] = halves(start);
+                let equal = low.simd_eq(self.start[0]).to_bitmask() | high.simd_eq(self.start[1]).to_bitmask() << 16;
+                equal | self.free == u32::MAX
+            }
+            _ => input.starts_with(&self.bytes),
+        };
+        (begins && length > 0).then_some(length)
+    }
+}
+
+fn halves(bytes: &[u8; SHORT_LEAD_BYTES]) -> [u8x16; 2] {
+    let mut halves = [[0; SHORT_LEAD_BYTES / 2]; 2];
+    for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks().0) {
+        *half = *bytes;
+    }
+    halves.map(u8x16::from)
 }
 
 /// The objects at one place.
@@ -222,11 +272,9 @@ impl KeyTree {
         let rest = input.get(at..)?;
         for expected in spot.expected {
             if let Some(key) = self.key(expected)
-                && !key.lead.is_empty()
-                && rest.starts_with(&key.lead)
+                && let Some(length) = key.lead.length_in(rest)
             {
-                let value = at + key.lead.len();
-                return Some(Member { key: expected, plan: key.plan, next: key.next, value });
+                return Some(Member { key: expected, plan: key.plan, next: key.next, value: at + length });
             }
         }
         self.read(input, at, spot)
@@ -255,8 +303,7 @@ impl KeyTree {
             return Some(Member { key, plan: Plan::UNKNOWN, next: [NONE; 2], value });
         };
         if lead.len() <= MAX_LEAD_BYTES {
-            known.lead.clear();
-            known.lead.extend_from_slice(lead);
+            known.lead.set(lead);
         }
         Some(Member { key, plan: known.plan, next: known.next, value })
     }
@@ -315,7 +362,7 @@ impl KeyTree {
         let id = u32::try_from(self.keys.len()).unwrap_or(NONE);
         let is_named = !quoted.is_empty();
         let hash = self.hasher.hash_one((shape, &*quoted));
-        self.keys.push(Key { quoted, lead: Vec::new(), shape, plan: Plan::UNKNOWN, next: [NONE; 2] });
+        self.keys.push(Key { quoted, lead: Lead::default(), shape, plan: Plan::UNKNOWN, next: [NONE; 2] });
         if is_named {
             let (keys, hasher) = (&self.keys, &self.hasher);
             self.by_name.insert_unique(hash, id, |other| {

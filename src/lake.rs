@@ -19,7 +19,7 @@ use arrow::record_batch::RecordBatch;
 pub use columns::{TextView, text_column};
 #[cfg(feature = "lake")]
 pub use store::LakeFiles;
-pub use store::{Partitions, Store, StoreError, Streams, StreamsBuilder, Tag};
+pub use store::{PartitionFiles, Partitions, Store, StoreError, Streams, StreamsBuilder, Tag};
 
 /// What became of a partition's records.
 #[derive(Debug, Default)]

@@ -197,8 +197,8 @@ pub fn read(
         ingested.coverage.failed.push(crate::coverage::FailedObject { object, reason });
     }
     ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
-    watch.stage("classify");
-    let (mut loaded, _stated) = settle::settle(ingested, (options.threads, Purpose::Queries), quarantine, cancel)?;
+    let purpose = (options.threads, Purpose::Queries);
+    let (mut loaded, _stated) = settle::settle(ingested, purpose, quarantine, (watch, cancel))?;
     if options.hashing == Hashing::On {
         loaded.digests = std::mem::take(&mut loaded.digests).finish(&failed);
     }

@@ -4,7 +4,7 @@ mod streams;
 mod temporary;
 mod together;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
@@ -29,6 +29,10 @@ const PARTITIONS: usize = 64;
 /// The share of the partitions whose rows are put together at once, 1 by this. That takes as much of
 /// what is held once more, and each time looks at the dictionaries of all that is held.
 const AT_ONCE_SHARE: usize = 8;
+
+/// How often a partition is in memory, at most, while it is resolved: as it was read, in order, merged
+/// and classified.
+const COPIES_OF_A_PARTITION: usize = 4;
 
 /// Most bytes that are put together at once (64 MiB), where one partition does not have more.
 const AT_ONCE_BYTES: usize = 64 << 20;
@@ -128,11 +132,13 @@ impl Store {
             self.held.sort_by_key(|(tag, _)| *tag);
             return Ok(Partitions::Memory(self.held.into_iter().map(|(_, batch)| batch).collect()));
         };
-        let mut files = Vec::new();
+        let mut paths = Vec::new();
         for writer in spool.writers.into_iter().flatten() {
-            files.push(writer.close()?);
+            paths.push(writer.close()?);
         }
-        Ok(Partitions::Files { dir: spool.dir, files })
+        let bytes_of_each = spool.bytes / paths.len().max(1);
+        let at_once = self.budget_bytes / bytes_of_each.max(1) / COPIES_OF_A_PARTITION;
+        Ok(Partitions::Files(PartitionFiles { _dir: spool.dir, paths, at_once }))
     }
 }
 
@@ -142,48 +148,44 @@ pub enum Partitions {
     /// One partition, in memory.
     Memory(Vec<RecordBatch>),
     /// Files of a temporary folder, one a partition.
-    Files {
-        /// The folder; removed when dropped.
-        dir: TempDir,
-        /// The partitions.
-        files: Vec<PathBuf>,
-    },
+    Files(PartitionFiles),
 }
 
-impl Partitions {
-    /// How many partitions there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Memory(_) => 1,
-            Self::Files { files, .. } => files.len(),
-        }
+/// Partitions in files, which are removed when this is dropped.
+#[derive(Debug)]
+pub struct PartitionFiles {
+    _dir: TempDir,
+    paths: Vec<PathBuf>,
+    at_once: usize,
+}
+
+impl PartitionFiles {
+    /// The files, for [`read_partition`].
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
     }
 
-    /// Whether there is no partition at all.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// How many partitions of an average size may be resolved at once beside another; 0 where one
+    /// may take all the memory there is.
+    pub fn at_once(&self) -> usize {
+        self.at_once
     }
+}
 
-    /// Takes the batches of a partition, in an order that does not depend on who was first to
-    /// write to it.
-    ///
-    /// # Errors
-    ///
-    /// A [`StoreError`] where its file cannot be read.
-    pub fn take(&mut self, partition: usize) -> Result<Vec<RecordBatch>, StoreError> {
-        match self {
-            Self::Memory(batches) => Ok(std::mem::take(batches)),
-            Self::Files { files, .. } => match files.get(partition) {
-                Some(path) => sorted(path, open(path)?),
-                None => Ok(Vec::new()),
-            },
-        }
-    }
+/// Reads the batches of a partition, in an order that does not depend on who was first to write to it.
+///
+/// # Errors
+///
+/// A [`StoreError`] where its file cannot be read.
+pub fn read_partition(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
+    sorted(path, open(path)?)
 }
 
 #[derive(Debug)]
 struct Spool {
     dir: TempDir,
+    /// What was in memory of all that is in the files.
+    bytes: usize,
     writers: Vec<Option<TableWriter>>,
     hasher: DefaultHashBuilder,
 }
@@ -192,7 +194,7 @@ impl Spool {
     fn new(partitions: usize) -> Result<Self, StoreError> {
         let dir = temporary_folder()?;
         let writers = (0..partitions).map(|_| None).collect();
-        Ok(Self { dir, writers, hasher: DefaultHashBuilder::default() })
+        Ok(Self { dir, bytes: 0, writers, hasher: DefaultHashBuilder::default() })
     }
 
     /// Splits batches so that records of one event, and of one operation, share a partition. What
@@ -200,6 +202,7 @@ impl Spool {
     /// stays.
     fn push(&mut self, batches: &[RecordBatch], bytes: usize) -> Result<(), StoreError> {
         let Some(first) = batches.first() else { return Ok(()) };
+        self.bytes += bytes;
         let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.writers.len()];
         for (at, batch) in batches.iter().enumerate() {
             for (row, partition) in partitions_of(batch, self.writers.len(), &self.hasher)?.into_iter().enumerate() {

@@ -35,6 +35,9 @@ const QUERY_SHARE: usize = 4;
 /// putting their results together.
 const BYTES_OF_A_THREAD: usize = 128 << 20;
 
+/// Memory limit for each rule that reads files beside others (512 MiB).
+const BYTES_OF_A_RULE: usize = 512 << 20;
+
 /// What the rules found, and what was read.
 #[derive(Debug)]
 pub struct Analysis {
@@ -151,11 +154,12 @@ pub async fn analyse(
         lists.push(("baseline", baseline.table()?));
     }
     // In memory most rules are small: each has one thread, and one more than there are threads is
-    // under way. Each rule that reads files holds a row group of every one, so they go one by one,
-    // on this thread: another would have to ask the system for memory that this one is done with.
+    // under way. Each rule that reads files holds a row group of every one. Where there is no memory
+    // for several, they go one by one, on this thread: another would have to ask the system for
+    // memory that this one is done with.
     let at_once = match loaded.streams {
         Streams::Memory(_) => threads + 1,
-        Streams::Files { .. } => 1,
+        Streams::Files { .. } => (memory_limit_bytes / BYTES_OF_A_RULE).clamp(1, threads.max(1)),
         #[cfg(feature = "lake")]
         Streams::Lake(_) => threads,
     };

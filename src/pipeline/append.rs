@@ -148,8 +148,8 @@ fn round(
         let kept = ingested.store.push((u64::MAX, 0, number), batch);
         kept.map_err(|error| RunError::internal("cannot keep the events", error))?;
     }
-    watch.stage("classify");
-    let (loaded, inventory) = settle::settle(ingested, (options.read.threads, Purpose::Lake), &mut of_round, cancel)?;
+    let purpose = (options.read.threads, Purpose::Lake);
+    let (loaded, inventory) = settle::settle(ingested, purpose, &mut of_round, (watch, cancel))?;
     let pending = pending(ledger, &loaded.classifier);
 
     watch.stage("write");

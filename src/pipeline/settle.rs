@@ -1,5 +1,7 @@
 //! After everything is read: merge, pair, learn the last facts, classify, split by stream.
 
+use std::path::PathBuf;
+
 use arrow::array::{Array, AsArray};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
@@ -9,15 +11,18 @@ use arrow::record_batch::RecordBatch;
 use super::digests::Digests;
 use super::ingest::Ingested;
 use super::quarantine::{Quarantine, Quarantined};
-use super::{Cancel, Loaded};
+use super::{Cancel, Loaded, Watch};
 use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
 use crate::event::vocabulary::{OpClass, Outcome, Stream};
 use crate::identity::{Classifier, Inventory};
 use crate::json::Tape;
-use crate::lake::{self, Conflict, Partitions, StoreError, Streams, StreamsBuilder};
+use crate::lake::{self, Conflict, Partitions, Resolved, StoreError, Streams, StreamsBuilder};
 use crate::parallel;
 use crate::time::UtcMicros;
+
+/// What is said of this to who watches.
+const STAGE: &str = "classify";
 
 /// What events are settled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +44,9 @@ pub(super) fn settle(
     ingested: Ingested,
     (threads, purpose): (usize, Purpose),
     quarantine: &mut Quarantine<'_>,
-    cancel: &Cancel,
+    (watch, cancel): (&dyn Watch, &Cancel),
 ) -> Result<(Loaded, Inventory), RunError> {
+    watch.stage(STAGE);
     let Ingested { store, mut inventory, evidence, coverage, reached, digests, .. } = ingested;
     let mut partitions = store.finish().map_err(stored)?;
     let mut resolver = Resolver { purpose, threads, coverage, quarantine };
@@ -50,18 +56,20 @@ pub(super) fn settle(
             *batches = resolver.resolve(std::mem::take(batches))?;
             learn_all(batches, &mut inventory)?;
         }
-        Partitions::Files { files, .. } => {
-            for path in files.iter() {
+        Partitions::Files(files) => {
+            let telling = parallel::map(threads, files.paths().iter().collect(), |path: &PathBuf| {
                 cancel.check()?;
                 let telling = lake::store::rows_of(path, "op_class", TELLING).map_err(stored)?;
-                let events = lake::resolve(telling, threads).map_err(broken)?.batches;
-                learn_all(&events, &mut inventory)?;
+                lake::resolve(telling, 1).map_err(broken)
+            });
+            for telling in telling {
+                learn_all(&telling?.batches, &mut inventory)?;
             }
         }
     }
     let stated = inventory.clone();
     let classifier = Classifier::build(inventory, &evidence);
-    let streams = classify(partitions, &classifier, &mut resolver, cancel)?;
+    let streams = classify(partitions, &classifier, &mut resolver, (watch, cancel))?;
     let Resolver { coverage, quarantine, .. } = resolver;
     quarantine.flush().map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
     let digests = Digests { objects: digests, lake: None };
@@ -87,21 +95,43 @@ struct Resolver<'r, 'q> {
 
 impl Resolver<'_, '_> {
     fn resolve(&mut self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, RunError> {
-        let resolved = match self.purpose {
-            Purpose::Queries => lake::resolve(batches, self.threads),
-            #[cfg(feature = "lake")]
-            Purpose::Lake => lake::resolve_with_undo(&batches, self.threads),
-        };
-        let resolved = resolved.map_err(broken)?;
-        self.coverage.records.duplicates += resolved.duplicates;
-        self.coverage.records.events -= resolved.duplicates;
-        self.coverage.conflicting_duplicates += resolved.conflicts.len() as u64;
-        for conflict in resolved.conflicts {
+        let resolved = resolve(self.purpose, batches, self.threads)?;
+        self.count(resolved.duplicates, resolved.conflicts)?;
+        Ok(resolved.batches)
+    }
+
+    fn count(&mut self, duplicates: u64, conflicts: Vec<Conflict>) -> Result<(), RunError> {
+        self.coverage.records.duplicates += duplicates;
+        self.coverage.records.events -= duplicates;
+        self.coverage.conflicting_duplicates += conflicts.len() as u64;
+        for conflict in conflicts {
             let written = self.quarantine.push(quarantined(conflict));
             written.map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
         }
-        Ok(resolved.batches)
+        Ok(())
     }
+
+    /// Adds classified events to the streams.
+    fn add(&mut self, split: Vec<Split>, streams: &mut StreamsBuilder) -> Result<(), RunError> {
+        for Split { parts, sources } in split {
+            for (source, counts) in sources {
+                self.coverage.sources.entry(source).or_default().add(&counts);
+            }
+            for (stream, part) in parts {
+                streams.push(stream, part).map_err(stored)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn resolve(purpose: Purpose, batches: Vec<RecordBatch>, threads: usize) -> Result<Resolved, RunError> {
+    let resolved = match purpose {
+        Purpose::Queries => lake::resolve(batches, threads),
+        #[cfg(feature = "lake")]
+        Purpose::Lake => lake::resolve_with_undo(&batches, threads),
+    };
+    resolved.map_err(broken)
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {
@@ -147,31 +177,46 @@ fn learn(batch: &RecordBatch, inventory: &mut Inventory) -> Result<(), ArrowErro
 }
 
 fn classify(
-    mut partitions: Partitions,
+    partitions: Partitions,
     classifier: &Classifier,
     resolver: &mut Resolver<'_, '_>,
-    cancel: &Cancel,
+    (watch, cancel): (&dyn Watch, &Cancel),
 ) -> Result<Streams, RunError> {
     let mut streams = StreamsBuilder::for_partitions(&partitions).map_err(stored)?;
-    for index in 0..partitions.len() {
-        cancel.check()?;
-        let batches = partitions.take(index).map_err(stored)?;
-        let batches = match &partitions {
-            Partitions::Memory(_) => batches,
-            Partitions::Files { .. } => resolver.resolve(batches)?,
-        };
-        let split = parallel::map(resolver.threads, batches, |batch| split(&batch, classifier));
-        for split in split {
-            let Split { parts, sources } = split.map_err(broken)?;
-            for (source, counts) in sources {
-                resolver.coverage.sources.entry(source).or_default().add(&counts);
-            }
-            for (stream, part) in parts {
-                streams.push(stream, part).map_err(stored)?;
-            }
+    let threads = resolver.threads;
+    match partitions {
+        Partitions::Memory(batches) => {
+            cancel.check()?;
+            resolver.add(split_all(batches, classifier, threads)?, &mut streams)?;
+        }
+        Partitions::Files(files) => {
+            let purpose = resolver.purpose;
+            let settle_one = |(path, threads): (&PathBuf, usize)| {
+                cancel.check()?;
+                let batches = lake::store::read_partition(path).map_err(stored)?;
+                let Resolved { batches, duplicates, conflicts, .. } = resolve(purpose, batches, threads)?;
+                Ok((split_all(batches, classifier, threads)?, duplicates, conflicts))
+            };
+            let add = |settled: Result<_, RunError>| {
+                // Takes minutes where there is much: that it goes on must show.
+                watch.stage(STAGE);
+                let (split, duplicates, conflicts) = settled?;
+                resolver.count(duplicates, conflicts)?;
+                resolver.add(split, &mut streams)
+            };
+            // Others work on the next partitions while one is written, where there is memory for that.
+            let ahead = files.at_once().min(threads);
+            let threads_of_each = threads / ahead.max(1);
+            let paths = files.paths().iter().map(|path| (path, threads_of_each)).collect();
+            parallel::in_order(ahead, paths, settle_one, add)?;
         }
     }
-    streams.finish(resolver.threads).map_err(stored)
+    streams.finish(threads).map_err(stored)
+}
+
+fn split_all(batches: Vec<RecordBatch>, classifier: &Classifier, threads: usize) -> Result<Vec<Split>, RunError> {
+    let split = parallel::map(threads, batches, |batch| split(&batch, classifier));
+    split.into_iter().collect::<Result<_, _>>().map_err(broken)
 }
 
 /// A batch, classified and split.

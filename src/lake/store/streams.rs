@@ -78,7 +78,7 @@ impl StreamsBuilder {
     pub fn for_partitions(partitions: &Partitions) -> Result<Self, StoreError> {
         Ok(match partitions {
             Partitions::Memory(_) => Self::Memory(vec![Vec::new(); Stream::ALL.len()]),
-            Partitions::Files { .. } => Self::in_files()?,
+            Partitions::Files(_) => Self::in_files()?,
         })
     }
 

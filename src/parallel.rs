@@ -96,6 +96,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn results_are_taken_in_the_order_of_the_items_until_one_is_refused() {
         for ahead in [0, 1, 2, 8] {

@@ -8,6 +8,7 @@ mod analyse;
 mod append;
 mod baseline;
 mod chunks;
+mod decoder;
 mod digests;
 mod gaps;
 mod identities;
@@ -121,6 +122,11 @@ impl ReadOptions {
     pub(crate) fn open_options(&self) -> OpenOptions {
         OpenOptions { limits: self.limits, hashing: self.hashing }
     }
+
+    /// Threads for work in which each has a file open. At least 1.
+    fn threads_with_files(&self) -> usize {
+        self.threads.max(1).min(self.limits.open_inputs())
+    }
 }
 
 /// Who wants to know how far a run is. Called from several threads.
@@ -197,7 +203,7 @@ pub fn read(
         ingested.coverage.failed.push(crate::coverage::FailedObject { object, reason });
     }
     ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
-    let purpose = (options.threads, Purpose::Queries);
+    let purpose = (options.threads_with_files(), Purpose::Queries);
     let (mut loaded, _stated) = settle::settle(ingested, purpose, quarantine, (watch, cancel))?;
     if options.hashing == Hashing::On {
         loaded.digests = std::mem::take(&mut loaded.digests).finish(&failed);

@@ -148,7 +148,7 @@ fn round(
         let kept = ingested.store.push((u64::MAX, 0, number), batch);
         kept.map_err(|error| RunError::internal("cannot keep the events", error))?;
     }
-    let purpose = (options.read.threads, Purpose::Lake);
+    let purpose = (options.read.threads_with_files(), Purpose::Lake);
     let (loaded, inventory) = settle::settle(ingested, purpose, &mut of_round, (watch, cancel))?;
     let pending = pending(ledger, &loaded.classifier);
 

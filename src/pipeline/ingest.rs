@@ -53,8 +53,7 @@ pub(super) fn ingest(
 ) -> Result<Ingested, RunError> {
     let units = units(objects, options);
     let next = AtomicUsize::new(0);
-    // Each has one file open at a time.
-    let threads = options.threads.max(1).min(options.limits.open_inputs());
+    let threads = options.threads_with_files();
     let (sender, receiver) = sync_channel(threads * WAITING_BATCHES);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)

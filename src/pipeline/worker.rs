@@ -11,6 +11,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
 use super::chunks::{Chunks, NoChunk};
+use super::decoder::Decoder;
 use super::digests::ObjectDigest;
 use super::observe::{self, Said};
 use super::quarantine::Quarantined;
@@ -19,15 +20,12 @@ use super::{Cancel, Reached, ReadOptions, Watch, skew};
 use crate::coverage::{Coverage, FailedObject};
 use crate::digest::Hashing;
 use crate::error::RunError;
+use crate::event::EventBuilder;
 use crate::event::vocabulary::LogSource;
-use crate::event::{Address, EventBuilder, Scratch};
-use crate::format::{self, BodyTapes, Recognised, RejectReason};
-use crate::frame::{Frame, FrameReject, Framed, Framer, Place};
+use crate::format;
+use crate::frame::Framer;
 use crate::identity::{Evidence, Inventory};
-use crate::json::Value;
-use crate::json::members::Members;
 use crate::lake;
-use crate::redact;
 use crate::source::{Ahead, Object, OpenOptions, Reader, Seal};
 
 /// A part of the input: a unit, and the number of a block in it.
@@ -144,10 +142,7 @@ impl<'w> Worker<'w> {
             cancel,
             sender,
             framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
-            decoder: Decoder {
-                builder: EventBuilder::new(options.columns, options.limits.distinct, options.redaction),
-                ..Decoder::default()
-            },
+            decoder: Decoder::new(EventBuilder::new(options.columns, options.limits.distinct, options.redaction)),
             part: Part { unit: 0, block: 0 },
             batches: 0,
             chunk: vec![0; options.chunk_bytes.max(1)],
@@ -390,123 +385,4 @@ fn in_range(batch: &RecordBatch, options: &ReadOptions) -> Result<RecordBatch, A
         })
         .collect();
     filter_record_batch(batch, &keep)
-}
-
-/// Turns records into rows, and counts.
-#[derive(Default)]
-struct Decoder {
-    builder: EventBuilder,
-    scratch: Scratch,
-    tapes: BodyTapes,
-    tally: Tally,
-}
-
-impl Decoder {
-    fn take(&mut self, object: &Object, framed: Framed<'_>) {
-        match framed {
-            Framed::Record(frame) => self.record(object, frame),
-            Framed::Rejected(place, reason) => {
-                let detail = match &reason {
-                    FrameReject::Malformed { detail } | FrameReject::Avro { detail } => Some(detail.clone()),
-                    _ => None,
-                };
-                self.reject(object, place, reason.to_string(), detail);
-            }
-        }
-    }
-
-    fn record(&mut self, object: &Object, mut frame: Frame<'_>) {
-        let has_known_layout = frame.members.is_some_and(Members::has_known_layout);
-        self.tally.reached.known_layouts += u64::from(has_known_layout);
-        if self.by_members(object, &frame) {
-            self.tally.reached.by_members += 1;
-        } else {
-            self.by_tape(object, &mut frame);
-        }
-    }
-
-    /// Decodes a record from its members; whether that was enough.
-    fn by_members(&mut self, object: &Object, frame: &Frame<'_>) -> bool {
-        let Some(members) = frame.members else { return false };
-        self.scratch.clear();
-        let (text, place) = (frame.text, frame.place);
-        match format::decode_members(members, &self.scratch, &mut self.tapes) {
-            None => return false,
-            Some(Ok(row)) => {
-                self.builder.append(&row, &address(object, place), |hasher| {
-                    hasher.update(text.as_bytes());
-                });
-                self.tally.coverage.event();
-            }
-            Some(Err(reason)) => self.refuse(object, place, reason),
-        }
-        true
-    }
-
-    fn by_tape(&mut self, object: &Object, frame: &mut Frame<'_>) {
-        let (text, place) = (frame.text, frame.place);
-        let Some(root) = frame.parse() else { return };
-        let format = match format::recognise(root) {
-            Recognised::Log(format) => format,
-            Recognised::Inventory(kind) => {
-                self.tally.inventory.add(kind, root, &object.name);
-                match kind.event(root) {
-                    Some(row) => {
-                        let hash = |hasher: &mut _| hash_record(text, root, hasher);
-                        self.builder.append(&row, &address(object, place), hash);
-                        self.tally.coverage.event();
-                    }
-                    None => self.tally.coverage.skip("inventory"),
-                }
-                return;
-            }
-            Recognised::NotOurs(kind) => {
-                self.tally.coverage.skip(&redact::text(kind));
-                return;
-            }
-        };
-        format.expand(text, frame.tape);
-        let Some(root) = frame.tape.root(text) else { return };
-        self.scratch.clear();
-        match format.decode(root, &self.scratch) {
-            Ok(row) => {
-                self.builder.append(&row, &address(object, place), |hasher| hash_record(text, root, hasher));
-                self.tally.coverage.event();
-            }
-            Err(reason) => self.refuse(object, place, reason),
-        }
-    }
-
-    fn refuse(&mut self, object: &Object, place: Place, reason: RejectReason) {
-        self.reject(object, place, reason.to_string(), None);
-    }
-
-    fn reject(&mut self, object: &Object, place: Place, reason: String, detail: Option<String>) {
-        self.tally.coverage.reject(&reason);
-        self.tally.rejected.push(Quarantined {
-            object: object.name.clone(),
-            offset: place.offset,
-            length: place.length,
-            record: Some(place.record),
-            reason,
-            detail,
-        });
-    }
-}
-
-fn address(object: &Object, place: Place) -> Address<'_> {
-    let Place { offset, length, in_block, record: _ } = place;
-    Address { object: &object.name, offset, length, in_block }
-}
-
-/// Feeds the bytes of a record to the uid of a record without identity. A CSV row is known by its
-/// cells: its quoting says nothing.
-fn hash_record(text: &str, root: Value<'_>, hasher: &mut blake3::Hasher) {
-    if text.is_empty() {
-        let mut compact = String::new();
-        root.write_compact(&mut compact);
-        hasher.update(compact.as_bytes());
-    } else {
-        hasher.update(text.as_bytes());
-    }
 }

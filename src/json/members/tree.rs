@@ -428,3 +428,30 @@ fn kind_before(step: Step) -> Kinds {
 fn index(id: u32) -> usize {
     usize::try_from(id).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Up to 32 bytes are compared in one way, longer ones and those at the end of the input in another.
+    #[test]
+    fn an_input_begins_with_a_lead_of_any_length_or_differs_in_one_byte() {
+        for length in [1, 2, 15, 16, 17, 31, 32, 33, 60] {
+            let bytes: Vec<u8> = (b'!'..).take(length).collect();
+            let mut lead = Lead::default();
+            lead.set(b"what was there before, and longer than any of the leads that follow it");
+            lead.set(&bytes);
+            for rest in ["", "x", &"x".repeat(40)] {
+                let input = [&bytes, rest.as_bytes()].concat();
+                assert_eq!(lead.length_in(&input), Some(length), "{length} {rest}");
+                for at in 0..length {
+                    let mut other = input.clone();
+                    other[at] ^= 1;
+                    assert_eq!(lead.length_in(&other), None, "{length} {at} {rest}");
+                }
+                assert_eq!(lead.length_in(&bytes[1..]), None, "{length}");
+            }
+        }
+        assert_eq!(Lead::default().length_in(&[0; 64]), None);
+    }
+}

@@ -190,12 +190,15 @@ fn classify(
             resolver.add(split_all(batches, classifier, threads)?, &mut streams)?;
         }
         Partitions::Files(files) => {
+            // Others work on the next partitions while one is written, where there is memory for that.
+            let ahead = files.at_once().min(threads);
+            let threads_of_each = threads / ahead.max(1);
             let purpose = resolver.purpose;
-            let settle_one = |(path, threads): (&PathBuf, usize)| {
+            let settle_one = |path: &PathBuf| {
                 cancel.check()?;
                 let batches = lake::store::read_partition(path).map_err(stored)?;
-                let Resolved { batches, duplicates, conflicts, .. } = resolve(purpose, batches, threads)?;
-                Ok((split_all(batches, classifier, threads)?, duplicates, conflicts))
+                let Resolved { batches, duplicates, conflicts, .. } = resolve(purpose, batches, threads_of_each)?;
+                Ok((split_all(batches, classifier, threads_of_each)?, duplicates, conflicts))
             };
             let add = |settled: Result<_, RunError>| {
                 // Takes minutes where there is much: that it goes on must show.
@@ -204,11 +207,7 @@ fn classify(
                 resolver.count(duplicates, conflicts)?;
                 resolver.add(split, &mut streams)
             };
-            // Others work on the next partitions while one is written, where there is memory for that.
-            let ahead = files.at_once().min(threads);
-            let threads_of_each = threads / ahead.max(1);
-            let paths = files.paths().iter().map(|path| (path, threads_of_each)).collect();
-            parallel::in_order(ahead, paths, settle_one, add)?;
+            parallel::in_order(ahead, files.paths().iter().collect(), settle_one, add)?;
         }
     }
     streams.finish(threads).map_err(stored)

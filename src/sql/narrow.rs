@@ -36,17 +36,16 @@ pub async fn session(
     query: &str,
     wanted: impl Iterator<Item = &str>,
 ) -> Result<Option<SessionContext>, DataFusionError> {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, query).tokenize() else { return Ok(None) };
-    let tokens: Vec<Token> = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let Some(tokens) = tokens(query) else { return Ok(None) };
     if means_columns_by_number(&tokens) {
         return Ok(None);
     }
-    let mut named: HashSet<String> = tokens.iter().filter_map(word).map(|word| word.value.to_lowercase()).collect();
+    let mut named: HashSet<String> = names(&tokens).collect();
     let views: Vec<(&str, &str)> = tables::VIEWS.into_iter().filter(|(view, _)| named.contains(*view)).collect();
     named.extend(wanted.map(str::to_owned));
     for (_, query) in &views {
-        let Ok(tokens) = Tokenizer::new(&GenericDialect {}, query).tokenize() else { return Ok(None) };
-        named.extend(tokens.iter().filter_map(word).map(|word| word.value.to_lowercase()));
+        let Some(tokens) = self::tokens(query) else { return Ok(None) };
+        named.extend(names(&tokens));
     }
     let tables = MemorySchemaProvider::new();
     for name in tables::STREAM_TABLES.into_iter().chain([tables::ALL_STREAMS]) {
@@ -86,6 +85,17 @@ fn narrowed(table: Arc<dyn TableProvider>, named: &HashSet<String>) -> Arc<dyn T
         .map(|(at, field)| (at, Arc::clone(field)))
         .unzip::<_, _, Vec<_>, Vec<_>>();
     Arc::new(Narrowed { schema: Arc::new(Schema::new(fields)), columns, table })
+}
+
+/// The tokens of a query without the white space between them; `None` where it is none.
+fn tokens(query: &str) -> Option<Vec<Token>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, query).tokenize().ok()?;
+    Some(tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect())
+}
+
+/// Whatever may be a name, in lower case.
+fn names(tokens: &[Token]) -> impl Iterator<Item = String> {
+    tokens.iter().filter_map(word).map(|word| word.value.to_lowercase())
 }
 
 fn word(token: &Token) -> Option<&Word> {

@@ -4,6 +4,7 @@
 //! distinct text, assigns the [`uid`], and makes Arrow batches of the *decoded* columns. What
 //! depends on the whole input (streams, scopes) is added later, by `identity`.
 
+pub mod absent;
 pub mod audience;
 pub mod builder;
 pub mod fold;

@@ -1,21 +1,21 @@
 //! Arrow builders for decoded events. A value is folded once per distinct text of a batch.
 
+mod numbers;
 mod text;
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, StringArray,
-    TimestampMicrosecondArray,
-};
-use arrow::buffer::{NullBuffer, ScalarBuffer};
-use arrow::datatypes::Int32Type;
+use arrow::array::{ArrayRef, BooleanArray, DictionaryArray, Int32Array, StringArray, TimestampMicrosecondArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
+use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use numbers::NumberColumn;
 use text::{DictionaryColumn, PlainColumn, TextStore};
 
+use crate::event::absent;
 use crate::event::row::Row;
-use crate::event::schema::{self, Fold, ReadColumns, TextColumn};
+use crate::event::schema::{self, ColumnType, Fold, ReadColumns, TextColumn};
 use crate::event::uid::{Folded, uid, write_hex};
 use crate::event::vocabulary::{
     Activity, AudienceKind, AuthType, BodyFrom, Form, LogSource, OpClass, Outcome, Phase, Plane, PrincipalVia,
@@ -62,8 +62,8 @@ pub struct EventBuilder {
     uid: PlainColumn,
     words: Words,
     flags: [Vec<bool>; 3],
-    numbers: [Vec<Option<i64>>; 6],
-    duration_ms: Vec<Option<f64>>,
+    numbers: [NumberColumn<Int64Type>; 6],
+    duration_ms: NumberColumn<Float64Type>,
     redaction: Redaction,
 }
 
@@ -108,8 +108,8 @@ impl EventBuilder {
             uid: PlainColumn::new(Fold::Verbatim),
             words: Words::default(),
             flags: Default::default(),
-            numbers: Default::default(),
-            duration_ms: Vec::new(),
+            numbers: std::array::from_fn(|_| NumberColumn::new()),
+            duration_ms: NumberColumn::new(),
             redaction,
         }
     }
@@ -133,23 +133,24 @@ impl EventBuilder {
 
     /// Adds one event. `raw` feeds the record's bytes to the hash of a record without identity.
     pub fn append(&mut self, row: &Row<'_>, address: &Address<'_>, raw: impl FnOnce(&mut blake3::Hasher)) {
+        let at = self.rows;
         self.rows += 1;
         // What is written to a workspace or connector tells of identities, and what is written to a
         // diagnostic setting of logs, whoever else reads it.
         let tells = matches!(row.op_class, OpClass::WorkspaceManage | OpClass::ConnectorManage | OpClass::DiagWrite);
         for ((store, text), unread) in self.text.iter_mut().zip(row.texts()).zip(self.unread) {
-            let text = if unread && !tells { text.map(|text| if text.is_empty() { "" } else { UNREAD }) } else { text };
-            store.push(text);
+            let Some(text) = text else { continue };
+            store.put(at, if unread && !tells && !text.is_empty() { UNREAD } else { text });
         }
         let folded = Folded {
-            correlation_id: self.current(TextColumn::CorrelationId),
-            operation: self.current(TextColumn::Operation),
-            target_id: self.current(TextColumn::TargetId),
+            correlation_id: self.folded(at, TextColumn::CorrelationId),
+            operation: self.folded(at, TextColumn::Operation),
+            target_id: self.folded(at, TextColumn::TargetId),
         };
         let uid = uid(row, folded, raw);
-        self.uid.push_with(|out| write_hex(uid, out));
+        self.uid.put_with(at, |out| write_hex(uid, out));
         self.time.push(row.time.map_or(0, |time| time.0));
-        self.object.push(Some(address.object));
+        self.object.put(at, address.object);
         self.words.push(row);
         let flags = [row.deny_assignment, row.secret_bearing, row.via_pim];
         for (column, value) in self.flags.iter_mut().zip(flags) {
@@ -165,14 +166,14 @@ impl EventBuilder {
             address.in_block.and_then(|(_, offset)| signed(offset)),
         ];
         for (column, value) in self.numbers.iter_mut().zip(numbers) {
-            column.push(value);
+            column.put(at, value);
         }
-        self.duration_ms.push(row.duration_ms);
+        self.duration_ms.put(at, row.duration_ms);
     }
 
     /// The folded value of a text column in the last row.
-    fn current(&self, column: TextColumn) -> Option<&str> {
-        self.text.get(column as usize).and_then(TextStore::current)
+    fn folded(&self, last: usize, column: TextColumn) -> Option<&str> {
+        self.text.get(column as usize).and_then(|store| store.last(last))
     }
 
     /// Makes a batch of the rows so far and starts anew.
@@ -181,18 +182,19 @@ impl EventBuilder {
     ///
     /// An [`ArrowError`] where the columns do not fit the schema: a defect of ours.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        self.rows = 0;
+        let rows = std::mem::take(&mut self.rows);
         let columns = schema::COLUMNS
             .iter()
             .filter(|column| column.stage == schema::Stage::Decoded)
-            .map(|column| self.column(column.name))
+            .map(|column| self.column(column.name, rows))
             .collect::<Result<Vec<_>, _>>()?;
         RecordBatch::try_new(schema::decoded(), columns)
     }
 
-    fn column(&mut self, name: &str) -> Result<ArrayRef, ArrowError> {
+    fn column(&mut self, name: &str, rows: usize) -> Result<ArrayRef, ArrowError> {
         if let Some(at) = TextColumn::ALL.iter().position(|column| column.name() == name) {
-            return self.text.get_mut(at).map_or_else(|| Err(unknown(name)), |store| store.finish(self.redaction));
+            let store = self.text.get_mut(at);
+            return store.map_or_else(|| Err(unknown(name)), |store| store.finish(rows, self.redaction));
         }
         let words = &mut self.words;
         match name {
@@ -200,8 +202,8 @@ impl EventBuilder {
                 let times = TimestampMicrosecondArray::from(std::mem::take(&mut self.time));
                 Ok(Arc::new(times.with_timezone("UTC")))
             }
-            "event_uid" => self.uid.finish(),
-            "object" => self.object.finish(),
+            "event_uid" => self.uid.finish(rows),
+            "object" => self.object.finish(rows),
             "source" => word_column::<LogSource>(&mut words.source),
             "form" => word_column::<Form>(&mut words.form),
             "activity" => word_column::<Activity>(&mut words.activity),
@@ -214,12 +216,12 @@ impl EventBuilder {
             "auth_type" => word_column::<AuthType>(&mut words.auth_type),
             "audience_kind" => word_column::<AudienceKind>(&mut words.audience_kind),
             "body_from" => word_column::<BodyFrom>(&mut words.body_from),
-            "duration_ms" => Ok(Arc::new(Float64Array::from(std::mem::take(&mut self.duration_ms)))),
-            _ => self.flag_or_number(name),
+            "duration_ms" => self.duration_ms.finish(rows),
+            _ => self.flag_or_number(name, rows),
         }
     }
 
-    fn flag_or_number(&mut self, name: &str) -> Result<ArrayRef, ArrowError> {
+    fn flag_or_number(&mut self, name: &str, rows: usize) -> Result<ArrayRef, ArrowError> {
         let flags = ["deny_assignment", "secret_bearing", "via_pim"];
         let numbers = ["bytes_out", "bytes_in", "offset", "length", "block_record", "body_offset"];
         let flag = flags.iter().position(|flag| *flag == name).and_then(|at| self.flags.get_mut(at));
@@ -228,7 +230,7 @@ impl EventBuilder {
         }
         let number = numbers.iter().position(|number| *number == name).and_then(|at| self.numbers.get_mut(at));
         match number {
-            Some(values) => Ok(Arc::new(Int64Array::from(std::mem::take(values)))),
+            Some(values) => values.finish(rows),
             None => Err(unknown(name)),
         }
     }
@@ -270,16 +272,27 @@ pub fn word_array<W: Word>(codes: Vec<i32>) -> Result<ArrayRef, ArrowError> {
     dictionary(codes, Arc::new(values))
 }
 
-/// A dictionary array of `codes`, negative ones being null.
+/// A dictionary array of `codes`, negative ones being null; where all are, one that is shared.
 ///
 /// # Errors
 ///
 /// An [`ArrowError`] where a code is beyond `values`.
 pub fn dictionary(codes: Vec<i32>, values: ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let nulls = codes.iter().any(|code| *code < 0).then(|| codes.iter().map(|code| *code >= 0).collect::<NullBuffer>());
+    let nulls = has_negative(&codes).then(|| {
+        let valid = |row: usize| codes.get(row).is_some_and(|code| *code >= 0);
+        NullBuffer::from(BooleanBuffer::collect_bool(codes.len(), valid))
+    });
+    if nulls.as_ref().is_some_and(|nulls| nulls.null_count() == nulls.len()) {
+        return Ok(absent::column(&ColumnType::Dictionary.data_type(), codes.len()));
+    }
     let keys = codes.into_iter().map(|code| code.max(0)).collect::<Vec<i32>>();
     let keys = Int32Array::try_new(ScalarBuffer::from(keys), nulls)?;
     Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
+}
+
+/// Looks at all codes, not only up to the first: that way it is several at once.
+fn has_negative(codes: &[i32]) -> bool {
+    codes.iter().fold(0, |all, code| all | code) < 0
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Int32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Int32Array};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use hashbrown::HashMap;
@@ -13,13 +13,14 @@ use hashbrown::HashMap;
 use super::decision::{Decision, SAS_DISCOUNT};
 use super::evidence::{Key, Observation};
 use super::known::Known;
-use super::words::{ABSENT, Dictionary, Input, PerValue, filled, push, texts_of, vocabulary};
+use super::words::{ABSENT, Dictionary, Input, PerValue, filled, flags, push};
 use super::{Classifier, place};
 use crate::arm::{self, ArmId};
+use crate::event::builder::word_array;
 use crate::event::role;
 use crate::event::schema::{self, COLUMNS};
 use crate::event::vocabulary::{
-    AuthType, IdentityKind, LogSource, OpClass, Plane, PrincipalVia, RoleClass, SrcIpClass, Stream, TokenKind,
+    AuthType, IdentityKind, LogSource, OpClass, Plane, PrincipalVia, RoleClass, SrcIpClass, Stream, TokenKind, Word,
 };
 
 /// OCSF class of a sign-in, Authentication. Numbers from OCSF 1.9.0-dev, read 2026-11.
@@ -51,7 +52,8 @@ pub(super) fn classify(classifier: &Classifier, decoded: &RecordBatch) -> Result
     columns.insert("workspace_rid", workspaces(&keys.source, &actors, &targets)?);
     columns.insert("class_uid", classes(&input, &keys.source)?);
     let addresses = input.words("src_ip")?.per_value(address_class);
-    columns.insert("src_ip_class", vocabulary(input.rows().map(|row| Some(class_at(&addresses, row))))?);
+    let address = |row: usize| addresses.get(row).copied().unwrap_or(SrcIpClass::None).code();
+    columns.insert("src_ip_class", word_array::<SrcIpClass>(input.rows().map(address).collect())?);
     write_grants(classifier, &input, &mut columns)?;
     let ordered: Result<Vec<ArrayRef>, ArrowError> = COLUMNS
         .iter()
@@ -94,17 +96,25 @@ struct Actors<'c> {
 
 impl<'c> Actors<'c> {
     fn of(classifier: &'c Classifier, columns: &KeyColumns<'_>) -> Self {
-        let mut known: HashMap<[i32; 7], u32> = HashMap::new();
         let mut list = Self { of_row: Vec::with_capacity(columns.rows), actors: Vec::new() };
+        let mut by_id = vec![[None; 2]; columns.principal.results.len()];
+        let mut by_rest: HashMap<[i32; 6], u32> = HashMap::new();
         for row in 0..columns.rows {
-            let actor = known.entry(columns.codes(row)).or_insert_with(|| {
-                let by_sas = columns.is_by_sas(row);
+            let by_sas = columns.is_by_sas(row);
+            let add = || {
                 let key = columns.observation(row).map_or(Key::Nobody, |observation| observation.key());
                 let (decision, object) = classifier.find(key);
                 let decision = classifier.decision(decision);
                 push(&mut list.actors, Actor { decision, by_sas, object })
-            });
-            list.of_row.push(*actor);
+            };
+            // Beside an object id nothing else counts but how it came about.
+            let id = usize::try_from(columns.principal.place(row)).ok().and_then(|id| by_id.get_mut(id));
+            let actor = match id {
+                Some([_, actor]) if by_sas => *actor.get_or_insert_with(add),
+                Some([actor, _]) => *actor.get_or_insert_with(add),
+                None => *by_rest.entry(columns.rest(row)).or_insert_with(add),
+            };
+            list.of_row.push(actor);
         }
         list
     }
@@ -113,23 +123,25 @@ impl<'c> Actors<'c> {
         self.actors.get(*self.of_row.get(row)? as usize)
     }
 
-    /// The actor of every row.
-    fn each(&self) -> impl Iterator<Item = &Actor<'c>> {
-        self.of_row.iter().filter_map(|&actor| self.actors.get(actor as usize))
+    /// Something of every row, from what it is for every actor.
+    fn each<T: Copy>(&self, of_actor: impl FnMut(&Actor<'c>) -> T) -> impl Iterator<Item = T> {
+        let of_actor: Vec<T> = self.actors.iter().map(of_actor).collect();
+        self.of_row.iter().filter_map(move |&actor| of_actor.get(actor as usize).copied())
+    }
+
+    fn words<W: Word>(&self, word: impl Fn(&Actor<'c>) -> W) -> Result<ArrayRef, ArrowError> {
+        word_array::<W>(self.each(|actor| word(actor).code()).collect())
     }
 
     fn write(&self, input: &Input<'_>, columns: &mut Columns) -> Result<(), ArrowError> {
-        let verdicts = || self.each().map(|actor| &actor.decision.verdict);
-        columns.insert("stream", vocabulary(verdicts().map(|verdict| Some(verdict.stream)))?);
-        columns.insert("identity_kind", vocabulary(verdicts().map(|verdict| Some(verdict.kind)))?);
-        let confidence: Float32Array = self.each().map(|actor| Some(actor.confidence())).collect();
-        columns.insert("confidence", Arc::new(confidence));
+        columns.insert("stream", self.words(|actor| actor.decision.verdict.stream)?);
+        columns.insert("identity_kind", self.words(|actor| actor.decision.verdict.kind)?);
+        columns.insert("confidence", Arc::new(Float32Array::from_iter_values(self.each(Actor::confidence))));
         let mut because = Dictionary::default();
-        let codes: Vec<i32> = self.actors.iter().map(|actor| because.code(&actor.classified_by())).collect();
-        because.keys = self.of_row.iter().map(|&actor| codes.get(actor as usize).copied()).collect();
-        columns.insert("classified_by", because.finish()?);
-        let spoofs: BooleanArray = verdicts().map(|verdict| Some(verdict.name_spoof)).collect();
-        columns.insert("name_spoof", Arc::new(spoofs));
+        let codes = self.each(|actor| because.code(&actor.classified_by())).collect();
+        columns.insert("classified_by", because.finish(codes)?);
+        let spoofs = |row: usize| self.at(row).is_some_and(|actor| actor.decision.verdict.name_spoof);
+        columns.insert("name_spoof", flags(self.of_row.len(), spoofs));
         let object = |row: usize| self.at(row).and_then(|actor| actor.object);
         let principals = filled(input.column("principal_id")?, input.words("principal_id")?, object)?;
         columns.insert("principal_id", principals);
@@ -138,7 +150,7 @@ impl<'c> Actors<'c> {
 
     /// `secret_bearing`: as the record says, else as is known of the principal. Storage, Key Vault
     /// and SQL records do not say with what a token was got.
-    fn secrets(&self, input: &Input<'_>, auth: &PerValue<AuthType>) -> Result<ArrayRef, ArrowError> {
+    fn secrets(&self, input: &Input<'_>, auth: &PerValue<'_, AuthType>) -> Result<ArrayRef, ArrowError> {
         let column = input.column("secret_bearing")?;
         let decoded = column.as_boolean_opt();
         let decoded = decoded.ok_or_else(|| ArrowError::SchemaError("'secret_bearing' is no boolean".to_owned()))?;
@@ -150,25 +162,22 @@ impl<'c> Actors<'c> {
                 actor.decision.holds_secret && actor.decision.verdict.kind == IdentityKind::ServicePrincipal
             })
         };
-        let secrets: BooleanArray = input
-            .rows()
-            .map(|row| Some(!decoded.is_null(row) && decoded.value(row) || silent(row) && holds(row)))
-            .collect();
-        Ok(Arc::new(secrets))
+        let says = |row: usize| !decoded.is_null(row) && decoded.value(row);
+        Ok(flags(decoded.len(), |row| says(row) || silent(row) && holds(row)))
     }
 }
 
 /// The columns that tell one principal from another.
 struct KeyColumns<'a> {
     rows: usize,
-    principal: PerValue<&'a str>,
-    app: PerValue<&'a str>,
-    name: PerValue<&'a str>,
-    category: PerValue<&'a str>,
-    source: PerValue<LogSource>,
-    token: PerValue<TokenKind>,
-    auth: PerValue<AuthType>,
-    via: PerValue<PrincipalVia>,
+    principal: PerValue<'a, &'a str>,
+    app: PerValue<'a, &'a str>,
+    name: PerValue<'a, &'a str>,
+    category: PerValue<'a, &'a str>,
+    source: PerValue<'a, LogSource>,
+    token: PerValue<'a, TokenKind>,
+    auth: PerValue<'a, AuthType>,
+    via: PerValue<'a, PrincipalVia>,
 }
 
 impl<'a> KeyColumns<'a> {
@@ -191,15 +200,10 @@ impl<'a> KeyColumns<'a> {
         self.via.get(row) == Some(&PrincipalVia::SasSkoid) && self.principal.get(row).is_some()
     }
 
-    /// What makes the principal of a row the same as another row's. Beside an object id nothing
-    /// else counts but how it came about.
-    fn codes(&self, row: usize) -> [i32; 7] {
-        let principal = self.principal.place(row);
-        if principal != ABSENT {
-            return [principal, i32::from(self.is_by_sas(row)), ABSENT, ABSENT, ABSENT, ABSENT, ABSENT];
-        }
+    /// What makes the principal of a row without an object id the same as another row's.
+    fn rest(&self, row: usize) -> [i32; 6] {
         let (app, name, category) = (self.app.place(row), self.name.place(row), self.category.place(row));
-        [ABSENT, app, name, category, self.source.place(row), self.token.place(row), self.auth.place(row)]
+        [app, name, category, self.source.place(row), self.token.place(row), self.auth.place(row)]
     }
 
     fn observation(&self, row: usize) -> Option<Observation<'a>> {
@@ -230,7 +234,7 @@ struct Target<'a> {
 }
 
 /// The targets of a batch.
-struct Targets<'a>(PerValue<Target<'a>>);
+struct Targets<'a>(PerValue<'a, Target<'a>>);
 
 impl<'a> Targets<'a> {
     fn of(known: &Known, input: &Input<'a>) -> Result<Self, ArrowError> {
@@ -253,16 +257,13 @@ impl<'a> Targets<'a> {
 
     fn write(&self, input: &Input<'_>, columns: &mut Columns) -> Result<(), ArrowError> {
         let targets = &self.0;
-        let kind = |target: &Target<'_>| if target.kind.is_empty() { None } else { Some(target.kind.clone()) };
-        columns.insert("target_type", texts_of(targets, kind)?);
-        let subscription = |target: &Target<'_>| ArmId::parse(target.id).subscription.map(str::to_owned);
-        columns.insert("subscription_id", texts_of(targets, subscription)?);
-        let group = |target: &Target<'_>| ArmId::parse(target.id).resource_group.map(str::to_owned);
-        columns.insert("resource_group", texts_of(targets, group)?);
+        columns.insert("target_type", targets.texts(|target| Some(&*target.kind).filter(|kind| !kind.is_empty()))?);
+        columns.insert("subscription_id", targets.texts(|target| ArmId::parse(target.id).subscription)?);
+        columns.insert("resource_group", targets.texts(|target| ArmId::parse(target.id).resource_group)?);
         let name = |row: usize| targets.get(row).and_then(|target| target.name);
         columns.insert("target_name", filled(input.column("target_name")?, input.words("target_name")?, name)?);
-        let managed = |row: usize| Some(targets.get(row).is_some_and(|target| target.in_managed_group));
-        columns.insert("in_managed_rg", Arc::new(input.rows().map(managed).collect::<BooleanArray>()));
+        let managed = |row: usize| targets.get(row).is_some_and(|target| target.in_managed_group);
+        columns.insert("in_managed_rg", flags(input.rows().len(), managed));
         Ok(())
     }
 
@@ -270,31 +271,31 @@ impl<'a> Targets<'a> {
         &self,
         known: &Known,
         input: &Input<'_>,
-        source: &PerValue<LogSource>,
+        source: &PerValue<'_, LogSource>,
     ) -> Result<ArrayRef, ArrowError> {
         let by_id = |target: &Target<'_>| target.account.map(|account| known.is_dbfs_root(account, Some(target.id)));
-        let by_id: Vec<Option<bool>> = self.0.results.iter().map(by_id).collect();
+        let by_id: Vec<Option<bool>> = self.0.results.iter().map(|target| target.as_ref().and_then(by_id)).collect();
         let by_name = input.words("target_name")?.per_value(|name| known.is_dbfs_root(name, None));
         let is_root = |row: usize| {
             let stated = usize::try_from(self.0.place(row)).ok().and_then(|at| by_id.get(at).copied().flatten());
             // Account names are unique in all of Azure; other services' names are not accounts.
             let named = || source.get(row) == Some(&LogSource::Storage) && by_name.get(row) == Some(&true);
-            Some(stated.unwrap_or_else(named))
+            stated.unwrap_or_else(named)
         };
-        Ok(Arc::new(input.rows().map(is_root).collect::<BooleanArray>()))
+        Ok(flags(input.rows().len(), is_root))
     }
 }
 
 /// `own_scope`: the target is part of what the acting DBMI serves.
 fn own_scope(actors: &Actors<'_>, targets: &Targets<'_>) -> ArrayRef {
     let mut known: HashMap<(u32, i32), bool> = HashMap::new();
-    let rows = actors.of_row.iter().enumerate().map(|(row, &place)| {
+    flags(actors.of_row.len(), |row| {
+        let (Some(&place), Some(target)) = (actors.of_row.get(row), targets.0.get(row)) else { return false };
         let actor = actors.actors.get(place as usize).filter(|actor| actor.is(Stream::Dbmi));
-        let (Some(actor), Some(target)) = (actor, targets.0.get(row)) else { return Some(false) };
+        let Some(actor) = actor else { return false };
         let within = || self_and_ancestors(target.id).any(|id| actor.decision.scope.contains(id));
-        Some(*known.entry((place, targets.0.place(row))).or_insert_with(within))
-    });
-    Arc::new(rows.collect::<BooleanArray>())
+        *known.entry((place, targets.0.place(row))).or_insert_with(within)
+    })
 }
 
 /// An id, and everything that it lies in.
@@ -304,30 +305,30 @@ fn self_and_ancestors(id: &str) -> impl Iterator<Item = &str> {
 
 /// `workspace_rid`: the workspace that logged, for Databricks; else the one that the actor serves.
 fn workspaces(
-    source: &PerValue<LogSource>,
+    source: &PerValue<'_, LogSource>,
     actors: &Actors<'_>,
     targets: &Targets<'_>,
 ) -> Result<ArrayRef, ArrowError> {
     let mut dictionary = Dictionary::default();
-    let mut codes = |texts: Vec<Option<&str>>| -> Vec<Option<i32>> {
-        texts.into_iter().map(|text| text.map(|text| dictionary.code(text))).collect()
-    };
-    let own = codes(actors.actors.iter().map(|actor| actor.decision.verdict.workspace_rid.as_deref()).collect());
-    let logging = codes(targets.0.results.iter().map(|target| target.workspace.as_deref()).collect());
+    let mut code = |text: Option<&str>| text.map_or(ABSENT, |text| dictionary.code(text));
+    let own = actors.actors.iter().map(|actor| code(actor.decision.verdict.workspace_rid.as_deref()));
+    let own: Vec<i32> = own.collect();
+    let logging =
+        targets.0.results.iter().map(|target| code(target.as_ref().and_then(|target| target.workspace.as_deref())));
+    let logging: Vec<i32> = logging.collect();
     let code = |row: usize| {
         let (codes, place) = if source.get(row) == Some(&LogSource::Databricks) {
             (&logging, usize::try_from(targets.0.place(row)).ok()?)
         } else {
             (&own, *actors.of_row.get(row)? as usize)
         };
-        codes.get(place).copied().flatten()
+        codes.get(place).copied()
     };
-    dictionary.keys = (0..actors.of_row.len()).map(code).collect();
-    dictionary.finish()
+    dictionary.finish((0..actors.of_row.len()).map(|row| code(row).unwrap_or(ABSENT)).collect())
 }
 
 /// `class_uid`.
-fn classes(input: &Input<'_>, source: &PerValue<LogSource>) -> Result<ArrayRef, ArrowError> {
+fn classes(input: &Input<'_>, source: &PerValue<'_, LogSource>) -> Result<ArrayRef, ArrowError> {
     let op_class = input.vocabulary("op_class", OpClass::from_word)?;
     let plane = input.vocabulary("plane", Plane::from_word)?;
     let class = |row: usize| Some(class_of(*source.get(row)?, *op_class.get(row)?, *plane.get(row)?));
@@ -345,10 +346,6 @@ fn class_of(source: LogSource, op_class: OpClass, plane: Plane) -> i32 {
         }
         (LogSource::Activity | LogSource::KeyVault | LogSource::Databricks, _) => API_ACTIVITY,
     }
-}
-
-fn class_at(addresses: &PerValue<SrcIpClass>, row: usize) -> SrcIpClass {
-    addresses.get(row).copied().unwrap_or(SrcIpClass::None)
 }
 
 /// The class of a source address. What is no address is none: nothing may be said about it.
@@ -376,15 +373,14 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
 /// The columns about roles: what they allow, on how much, and who receives them.
 fn write_grants(classifier: &Classifier, input: &Input<'_>, columns: &mut Columns) -> Result<(), ArrowError> {
     let roles = input.words("role_id")?.per_value(|id| role::lookup(id).map_or(RoleClass::Unknown, |role| role.class));
-    columns.insert("role_class", vocabulary(input.rows().map(|row| roles.get(row).copied()))?);
+    columns.insert("role_class", roles.column(|class| Some(*class))?);
     let scopes = input.words("scope")?.per_value(role::scope_level);
-    columns.insert("scope_level", vocabulary(input.rows().map(|row| scopes.get(row).copied().flatten()))?);
+    columns.insert("scope_level", scopes.column(|level| *level)?);
     let assignees = input.words("assignee_id")?.per_value(|id| {
         let verdict = classifier.by_object_id(id);
         verdict.map_or((Stream::Other, IdentityKind::Unknown), |verdict| (verdict.stream, verdict.kind))
     });
-    let assignee = |row: usize| assignees.get(row).copied();
-    columns.insert("assignee_stream", vocabulary(input.rows().map(|row| Some(assignee(row)?.0)))?);
-    columns.insert("assignee_kind", vocabulary(input.rows().map(|row| Some(assignee(row)?.1)))?);
+    columns.insert("assignee_stream", assignees.column(|(stream, _)| Some(*stream))?);
+    columns.insert("assignee_kind", assignees.column(|(_, kind)| Some(*kind))?);
     Ok(())
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArray};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use hashbrown::HashMap;
 
+use crate::event::builder::{dictionary, word_array};
 use crate::event::vocabulary::Word;
 
 /// A batch whose columns are asked for by name.
@@ -25,18 +27,18 @@ impl<'a> Input<'a> {
         words.ok_or_else(|| ArrowError::SchemaError(format!("column '{name}' is {}", column.data_type())))
     }
 
-    /// The values of a closed vocabulary, row by row.
+    /// The values of a closed vocabulary.
     pub(super) fn vocabulary<T>(
         &self,
         name: &str,
         from_word: fn(&str) -> Option<T>,
-    ) -> Result<PerValue<T>, ArrowError> {
-        let PerValue { of_row, results } = self.words(name)?.per_value(from_word);
-        let results: Option<Vec<T>> = results.into_iter().collect();
-        match results {
-            Some(results) if !of_row.contains(&None) => Ok(PerValue { of_row, results }),
-            _ => Err(ArrowError::SchemaError(format!("column '{name}' has a value outside its vocabulary"))),
+    ) -> Result<PerValue<'a, T>, ArrowError> {
+        let PerValue { keys, results } = self.words(name)?.per_value(from_word);
+        let results: Vec<Option<T>> = results.into_iter().map(Option::flatten).collect();
+        if keys.null_count() > 0 || results.iter().any(Option::is_none) {
+            return Err(ArrowError::SchemaError(format!("column '{name}' has a value outside its vocabulary")));
         }
+        Ok(PerValue { keys, results })
     }
 
     pub(super) fn rows(&self) -> std::ops::Range<usize> {
@@ -55,32 +57,14 @@ pub(super) struct Words<'a> {
 pub(super) const ABSENT: i32 = -1;
 
 impl<'a> Words<'a> {
-    /// The code of a row's value, [`ABSENT`] for null.
-    pub(super) fn code(self, row: usize) -> i32 {
-        if self.keys.is_null(row) { ABSENT } else { self.keys.value(row) }
+    /// Computes something once for every value.
+    pub(super) fn per_value<T>(self, mut compute: impl FnMut(&'a str) -> T) -> PerValue<'a, T> {
+        PerValue { keys: self.keys, results: self.texts.iter().map(|text| text.map(&mut compute)).collect() }
     }
 
-    /// The text of a code.
-    pub(super) fn text(self, code: i32) -> Option<&'a str> {
-        let at = usize::try_from(code).ok().filter(|&at| at < self.texts.len())?;
-        if self.texts.is_null(at) { None } else { Some(self.texts.value(at)) }
-    }
-
-    /// Computes something once for every value that occurs.
-    pub(super) fn per_value<T>(self, mut compute: impl FnMut(&'a str) -> T) -> PerValue<T> {
-        let mut known: Vec<Option<u32>> = vec![None; self.texts.len()];
-        let mut results = Vec::new();
-        let mut of_row = Vec::with_capacity(self.keys.len());
-        for row in 0..self.keys.len() {
-            let code = self.code(row);
-            let text = self.text(code);
-            let slot = usize::try_from(code).ok().and_then(|at| known.get_mut(at));
-            of_row.push(match (text, slot) {
-                (Some(text), Some(slot)) => Some(*slot.get_or_insert_with(|| push(&mut results, compute(text)))),
-                _ => None,
-            });
-        }
-        PerValue { of_row, results }
+    /// Whether no row has a null.
+    fn is_full(self) -> bool {
+        self.keys.null_count() == 0 && self.texts.null_count() == 0
     }
 }
 
@@ -91,21 +75,47 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: T) -> u32 {
 }
 
 /// Something computed per value of a dictionary column.
-pub(super) struct PerValue<T> {
-    pub(super) of_row: Vec<Option<u32>>,
-    pub(super) results: Vec<T>,
+pub(super) struct PerValue<'a, T> {
+    keys: &'a Int32Array,
+    /// By code; `None` for a null.
+    pub(super) results: Vec<Option<T>>,
 }
 
-impl<T> PerValue<T> {
+impl<T> PerValue<'_, T> {
     /// What was computed for a row's value; `None` where it has none.
     pub(super) fn get(&self, row: usize) -> Option<&T> {
-        self.results.get((*self.of_row.get(row)?)? as usize)
+        self.results.get(usize::try_from(self.code(row)).ok()?)?.as_ref()
     }
 
-    /// The place of a row's value among the results, [`ABSENT`] where it has none.
+    /// The code of a row's value, [`ABSENT`] where it has none.
     pub(super) fn place(&self, row: usize) -> i32 {
-        let place = self.of_row.get(row).copied().flatten();
-        place.and_then(|place| i32::try_from(place).ok()).unwrap_or(ABSENT)
+        if self.get(row).is_some() { self.code(row) } else { ABSENT }
+    }
+
+    fn code(&self, row: usize) -> i32 {
+        if self.keys.is_null(row) { ABSENT } else { self.keys.values().get(row).copied().unwrap_or(ABSENT) }
+    }
+
+    /// A code for every row, from one for every value.
+    fn codes(&self, mut code: impl FnMut(&T) -> i32) -> Vec<i32> {
+        let codes: Vec<i32> = self.results.iter().map(|result| result.as_ref().map_or(ABSENT, &mut code)).collect();
+        let code = |key: i32| usize::try_from(key).ok().and_then(|at| codes.get(at)).copied().unwrap_or(ABSENT);
+        match self.keys.nulls() {
+            None => self.keys.values().iter().map(|key| code(*key)).collect(),
+            Some(_) => self.keys.iter().map(|key| key.map_or(ABSENT, code)).collect(),
+        }
+    }
+
+    /// A column of a closed vocabulary; null where there is no value or no word for it.
+    pub(super) fn column<W: Word>(&self, word: impl Fn(&T) -> Option<W>) -> Result<ArrayRef, ArrowError> {
+        word_array::<W>(self.codes(|value| word(value).map_or(ABSENT, Word::code)))
+    }
+
+    /// A text column; null where there is no value or no text for it.
+    pub(super) fn texts(&self, text: impl Fn(&T) -> Option<&str>) -> Result<ArrayRef, ArrowError> {
+        let mut dictionary = Dictionary::default();
+        let codes = self.codes(|value| text(value).map_or(ABSENT, |text| dictionary.code(text)));
+        dictionary.finish(codes)
     }
 }
 
@@ -114,7 +124,6 @@ impl<T> PerValue<T> {
 pub(super) struct Dictionary {
     codes: HashMap<String, i32>,
     texts: Vec<String>,
-    pub(super) keys: Vec<Option<i32>>,
 }
 
 impl Dictionary {
@@ -128,29 +137,15 @@ impl Dictionary {
         code
     }
 
-    pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
-        dictionary(self.keys, StringArray::from_iter_values(self.texts))
+    /// The column with these codes, [`ABSENT`] for null.
+    pub(super) fn finish(self, codes: Vec<i32>) -> Result<ArrayRef, ArrowError> {
+        dictionary(codes, Arc::new(StringArray::from_iter_values(self.texts)))
     }
 }
 
-fn dictionary(keys: Vec<Option<i32>>, texts: StringArray) -> Result<ArrayRef, ArrowError> {
-    let array = DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys), Arc::new(texts))?;
-    Ok(Arc::new(array))
-}
-
-/// A column of a closed vocabulary.
-pub(super) fn vocabulary<W: Word>(values: impl Iterator<Item = Option<W>>) -> Result<ArrayRef, ArrowError> {
-    dictionary(values.map(|value| value.map(Word::code)).collect(), StringArray::from_iter_values(W::WORDS))
-}
-
-/// A text column of what is known per value.
-pub(super) fn texts_of<T>(values: &PerValue<T>, text: impl Fn(&T) -> Option<String>) -> Result<ArrayRef, ArrowError> {
-    let mut dictionary = Dictionary::default();
-    let codes: Vec<Option<i32>> =
-        values.results.iter().map(|value| text(value).map(|text| dictionary.code(&text))).collect();
-    let code = |of: &Option<u32>| codes.get((*of)? as usize).copied().flatten();
-    dictionary.keys = values.of_row.iter().map(code).collect();
-    dictionary.finish()
+/// A flag for each of so many rows.
+pub(super) fn flags(rows: usize, flag: impl FnMut(usize) -> bool) -> ArrayRef {
+    Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(rows, flag), None))
 }
 
 /// Fills the nulls of a text column. Without anything to fill in it stays as it is.
@@ -159,20 +154,21 @@ pub(super) fn filled<'a>(
     words: Words<'_>,
     fill: impl Fn(usize) -> Option<&'a str>,
 ) -> Result<ArrayRef, ArrowError> {
+    if words.is_full() {
+        return Ok(Arc::clone(column));
+    }
     let mut additions = Dictionary::default();
     let offset = i32::try_from(words.texts.len()).unwrap_or(i32::MAX);
-    let keys: Vec<Option<i32>> = (0..words.keys.len())
-        .map(|row| {
-            let code = words.code(row);
-            match words.text(code) {
-                Some(_) => Some(code),
-                None => fill(row).map(|text| additions.code(text).saturating_add(offset)),
-            }
+    let own = words.per_value(|_| ());
+    let codes = (0..words.keys.len())
+        .map(|row| match own.place(row) {
+            ABSENT => fill(row).map_or(ABSENT, |text| additions.code(text).saturating_add(offset)),
+            code => code,
         })
         .collect();
     if additions.texts.is_empty() {
         return Ok(Arc::clone(column));
     }
     let added = additions.texts.iter().map(|text| Some(text.as_str()));
-    dictionary(keys, words.texts.iter().chain(added).collect())
+    dictionary(codes, Arc::new(words.texts.iter().chain(added).collect::<StringArray>()))
 }

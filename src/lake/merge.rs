@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, StringArray, new_null_array};
-use arrow::compute::{filter_record_batch, interleave};
+use arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
+use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -13,7 +13,7 @@ use super::columns::{TextView, numbers};
 use super::{Conflict, Resolved};
 use crate::event::builder::BATCH_ROWS;
 use crate::event::vocabulary::Form;
-use crate::event::{schema, uid};
+use crate::event::{absent, schema, uid};
 use crate::json::write_json_string;
 use crate::parallel;
 
@@ -92,7 +92,7 @@ pub(super) fn merge(batches: &[RecordBatch], threads: usize) -> Result<Resolved,
     merged.sort_unstable_by_key(|members| members.iter().min().copied());
     for (batch, keep) in batches.iter().zip(single) {
         if keep.contains(&true) {
-            let kept = filter_record_batch(batch, &BooleanArray::from(keep))?;
+            let kept = absent::filter(batch, &BooleanArray::from(keep))?;
             resolved.batches.push(with_locations(&kept, None)?);
         }
     }
@@ -327,6 +327,6 @@ pub(super) fn resolved_schema() -> SchemaRef {
 
 fn with_locations(batch: &RecordBatch, locations: Option<ArrayRef>) -> Result<RecordBatch, ArrowError> {
     let mut columns = batch.columns().to_vec();
-    columns.push(locations.unwrap_or_else(|| new_null_array(&DataType::Utf8, batch.num_rows())));
+    columns.push(locations.unwrap_or_else(|| absent::column(&DataType::Utf8, batch.num_rows())));
     RecordBatch::try_new(resolved_schema(), columns)
 }

@@ -14,6 +14,7 @@ use parquet::errors::ParquetError;
 use tempfile::TempDir;
 
 use super::columns::TextView;
+use crate::event::absent;
 use crate::event::vocabulary::LogSource;
 
 #[cfg(feature = "lake")]
@@ -102,7 +103,7 @@ impl Store {
     ///
     /// A [`StoreError`] when the batches have to go to disk and cannot.
     pub fn push(&mut self, tag: Tag, batch: RecordBatch) -> Result<(), StoreError> {
-        self.held_bytes += batch.get_array_memory_size();
+        self.held_bytes += absent::memory_bytes(&batch);
         self.held.push((tag, batch));
         if self.held_bytes > self.budget_bytes { self.spill() } else { Ok(()) }
     }

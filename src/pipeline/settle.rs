@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use arrow::array::{Array, AsArray};
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -14,6 +13,7 @@ use super::quarantine::{Quarantine, Quarantined};
 use super::{Cancel, Loaded, Watch};
 use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
+use crate::event::absent;
 use crate::event::vocabulary::{OpClass, Outcome, Stream};
 use crate::identity::{Classifier, Inventory};
 use crate::json::Tape;
@@ -247,7 +247,7 @@ fn of_stream(events: &RecordBatch, stream: Stream) -> Result<RecordBatch, ArrowE
     match streams.iter().filter(|keep| **keep).count() {
         0 => Ok(events.slice(0, 0)),
         all if all == events.num_rows() => Ok(events.clone()),
-        _ => filter_record_batch(events, &streams.into()),
+        _ => absent::filter(events, &streams.into()),
     }
 }
 

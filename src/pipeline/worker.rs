@@ -5,7 +5,6 @@ use std::sync::mpsc::SyncSender;
 
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -20,8 +19,8 @@ use super::{Cancel, Reached, ReadOptions, Watch, skew};
 use crate::coverage::{Coverage, FailedObject};
 use crate::digest::Hashing;
 use crate::error::RunError;
-use crate::event::EventBuilder;
 use crate::event::vocabulary::LogSource;
+use crate::event::{EventBuilder, absent};
 use crate::format;
 use crate::frame::Framer;
 use crate::identity::{Evidence, Inventory};
@@ -384,5 +383,5 @@ fn in_range(batch: &RecordBatch, options: &ReadOptions) -> Result<RecordBatch, A
             Some(is_stated || since.is_none_or(|since| time >= since.0) && until.is_none_or(|until| time < until.0))
         })
         .collect();
-    filter_record_batch(batch, &keep)
+    absent::filter(batch, &keep)
 }

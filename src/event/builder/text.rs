@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow::array::builder::NullBufferBuilder;
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::dictionary;
+use super::BATCH_ROWS;
+use crate::event::absent;
 use crate::event::fold::{fold, fold_trimmed, is_as_written, trimmed};
 use crate::event::schema::{self, ColumnType, Fold, TextColumn};
 use crate::redact::{self, Redaction};
@@ -46,17 +49,19 @@ impl TextStore {
         Self { store, holds }
     }
 
-    pub(super) fn push(&mut self, raw: Option<&str>) {
+    /// Gives a row its text. Rows come in order; those that get none are null.
+    pub(super) fn put(&mut self, row: usize, raw: &str) {
         match &mut self.store {
-            Store::Dictionary(column) => column.push(raw),
-            Store::Plain(column) => column.push(raw),
+            Store::Dictionary(column) => column.put(row, raw),
+            Store::Plain(column) => column.put(row, raw),
         }
     }
 
-    pub(super) fn current(&self) -> Option<&str> {
+    /// The folded text of a row after which none was given one.
+    pub(super) fn last(&self, row: usize) -> Option<&str> {
         match &self.store {
-            Store::Dictionary(column) => column.current(),
-            Store::Plain(column) => column.current(),
+            Store::Dictionary(column) => column.last(row),
+            Store::Plain(column) => column.last(row),
         }
     }
 
@@ -67,8 +72,8 @@ impl TextStore {
         }
     }
 
-    /// The column so far, without the secrets in its texts where these are to be taken out.
-    pub(super) fn finish(&mut self, redaction: Redaction) -> Result<ArrayRef, ArrowError> {
+    /// The column of so many rows, without the secrets in its texts where these are to be taken out.
+    pub(super) fn finish(&mut self, rows: usize, redaction: Redaction) -> Result<ArrayRef, ArrowError> {
         if redaction == Redaction::On {
             let texts = match &mut self.store {
                 Store::Dictionary(column) => &mut column.values,
@@ -77,8 +82,8 @@ impl TextStore {
             texts.redact(self.holds);
         }
         match &mut self.store {
-            Store::Dictionary(column) => column.finish(),
-            Store::Plain(column) => column.finish(),
+            Store::Dictionary(column) => column.finish(rows),
+            Store::Plain(column) => column.finish(rows),
         }
     }
 }
@@ -145,35 +150,49 @@ impl Texts {
 pub(super) struct PlainColumn {
     fold: Fold,
     texts: Texts,
-    valid: Vec<bool>,
+    nulls: NullBufferBuilder,
 }
 
 impl PlainColumn {
     pub(super) fn new(fold: Fold) -> Self {
-        Self { fold, texts: Texts::new(), valid: Vec::new() }
+        Self { fold, texts: Texts::new(), nulls: NullBufferBuilder::new(BATCH_ROWS) }
     }
 
-    pub(super) fn push(&mut self, raw: Option<&str>) {
-        let valid = raw.is_some_and(|raw| fold(self.fold, raw, &mut self.texts.text));
-        self.valid.push(valid);
+    fn put(&mut self, row: usize, raw: &str) {
+        self.pad(row);
+        let valid = fold(self.fold, raw, &mut self.texts.text);
+        self.nulls.append(valid);
         self.texts.close();
     }
 
-    pub(super) fn push_with(&mut self, write: impl FnOnce(&mut String)) {
+    pub(super) fn put_with(&mut self, row: usize, write: impl FnOnce(&mut String)) {
+        self.pad(row);
         write(&mut self.texts.text);
-        self.valid.push(true);
+        self.nulls.append_non_null();
         self.texts.close();
     }
 
-    pub(super) fn current(&self) -> Option<&str> {
-        if self.valid.last() == Some(&true) { self.texts.get(self.texts.len() - 1) } else { None }
+    /// Makes the rows before this one null that have no text yet.
+    fn pad(&mut self, row: usize) {
+        let missing = row.saturating_sub(self.texts.len());
+        if missing > 0 {
+            let end = self.texts.offsets.last().copied().unwrap_or(0);
+            self.texts.offsets.resize(row + 1, end);
+            self.nulls.append_n_nulls(missing);
+        }
     }
 
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let room = Vec::with_capacity(self.valid.len());
-        let valid = std::mem::replace(&mut self.valid, room);
-        let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
-        Ok(Arc::new(self.texts.finish(nulls)?))
+    fn last(&self, row: usize) -> Option<&str> {
+        if row + 1 == self.nulls.len() && self.nulls.is_valid(row) { self.texts.get(row) } else { None }
+    }
+
+    /// The column of so many rows; the next one begins with as much room as this one took.
+    pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+        if self.texts.len() == 0 {
+            return Ok(absent::column(&ColumnType::Text.data_type(), rows));
+        }
+        self.pad(rows);
+        Ok(Arc::new(self.texts.finish(self.nulls.finish())?))
     }
 }
 
@@ -192,11 +211,13 @@ struct Seen {
 pub(super) struct DictionaryColumn {
     fold: Fold,
     hasher: DefaultHashBuilder,
+    /// Of the rows up to the last that has a text; any code where it is null.
     codes: Vec<i32>,
+    nulls: NullBufferBuilder,
     /// Texts as they were written, end to end; unused where they are not folded.
     raw: String,
     seen: HashTable<Seen>,
-    last: Option<Seen>,
+    previous: Option<Seen>,
     values: Texts,
     folded: HashTable<i32>,
 }
@@ -207,33 +228,47 @@ impl DictionaryColumn {
             fold,
             hasher: DefaultHashBuilder::default(),
             codes: Vec::new(),
+            nulls: NullBufferBuilder::new(BATCH_ROWS),
             raw: String::new(),
             seen: HashTable::new(),
-            last: None,
+            previous: None,
             values: Texts::new(),
             folded: HashTable::new(),
         }
     }
 
-    pub(super) fn push(&mut self, raw: Option<&str>) {
-        let code = match raw.and_then(|raw| trimmed(self.fold, raw)) {
-            None => -1,
-            Some(raw) => self.code(raw),
-        };
+    /// Gives a row its text. Rows come in order; those that get none are null.
+    pub(super) fn put(&mut self, row: usize, raw: &str) {
+        let Some(raw) = trimmed(self.fold, raw) else { return };
+        let code = self.code(raw);
+        if code < 0 {
+            return;
+        }
+        self.pad(row);
         self.codes.push(code);
+        self.nulls.append_non_null();
+    }
+
+    /// Makes the rows before this one null that have no code yet.
+    fn pad(&mut self, row: usize) {
+        let missing = row.saturating_sub(self.codes.len());
+        if missing > 0 {
+            self.codes.resize(row, 0);
+            self.nulls.append_n_nulls(missing);
+        }
     }
 
     fn code(&mut self, raw: &str) -> i32 {
         let as_written = is_as_written(self.fold);
         let texts = if as_written { &self.values.text } else { &self.raw };
         // Records of one producer repeat their neighbours' values.
-        if let Some(last) = self.last
-            && texts.get(last.start as usize..last.end as usize) == Some(raw)
+        if let Some(previous) = self.previous
+            && texts.get(previous.start as usize..previous.end as usize) == Some(raw)
         {
-            return last.code;
+            return previous.code;
         }
         let seen = if as_written { self.intern(raw) } else { self.find_or_fold(raw) };
-        self.last = Some(seen);
+        self.previous = Some(seen);
         seen.code
     }
 
@@ -302,19 +337,28 @@ impl DictionaryColumn {
         code
     }
 
-    pub(super) fn current(&self) -> Option<&str> {
+    fn last(&self, row: usize) -> Option<&str> {
+        if row + 1 != self.codes.len() {
+            return None;
+        }
         self.values.get(usize::try_from(*self.codes.last()?).ok()?)
     }
 
-    /// The column so far; the next one begins with as much room as this one took.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let room = Vec::with_capacity(self.codes.len());
-        let codes = std::mem::replace(&mut self.codes, room);
+    /// The column of so many rows; the next one begins with as much room as this one took.
+    pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         self.raw.clear();
         self.seen.clear();
         self.folded.clear();
-        self.last = None;
-        dictionary(codes, Arc::new(self.values.finish(None)?))
+        self.previous = None;
+        if self.codes.is_empty() {
+            return Ok(absent::column(&ColumnType::Dictionary.data_type(), rows));
+        }
+        self.pad(rows);
+        let room = Vec::with_capacity(rows);
+        let codes = std::mem::replace(&mut self.codes, room);
+        let keys = Int32Array::try_new(ScalarBuffer::from(codes), self.nulls.finish())?;
+        let values = Arc::new(self.values.finish(None)?);
+        Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
     }
 }
 

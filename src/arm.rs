@@ -10,7 +10,7 @@ mod tests;
 /// Hex digits in a GUID.
 const GUID_DIGITS: usize = 32;
 /// Bytes of a GUID with its dashes.
-const GUID_LENGTH: usize = GUID_DIGITS + GUID_DASHES.len();
+pub(crate) const GUID_LENGTH: usize = GUID_DIGITS + GUID_DASHES.len();
 /// Before which of its hex digits a GUID has a dash.
 const GUID_DASHES: [usize; 4] = [8, 12, 16, 20];
 /// How an ARM id begins; a form that leaves out the first slash is still an id.
@@ -19,7 +19,7 @@ const ROOTS: [&str; 3] = ["subscriptions/", "providers/", "tenants/"];
 /// Appends `text` as a lower-case GUID with dashes; `false` (nothing appended) when it is no GUID
 /// of 32 hex digits with or without dashes or braces. White space around it is ignored.
 pub fn fold_guid(text: &str, out: &mut String) -> bool {
-    let text = text.trim();
+    let text = trim(text);
     let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
     if !is_guid(bare) {
         return false;
@@ -42,6 +42,25 @@ pub fn fold_guid(text: &str, out: &mut String) -> bool {
     true
 }
 
+/// Whether [`fold_guid`] leaves `text` as it is.
+pub fn is_folded_guid(text: &str) -> bool {
+    text.len() == GUID_LENGTH && !has_upper(text) && is_guid(text)
+}
+
+/// Whether there is an upper-case ASCII letter. Looks at all of the text: that way it is several bytes at
+/// once.
+pub fn has_upper(text: &str) -> bool {
+    text.bytes().fold(false, |has, byte| has | byte.is_ascii_uppercase())
+}
+
+/// [`str::trim`], which for most values only looks at both ends.
+pub fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// Whether `text` is a GUID of 32 hex digits, with or without dashes. Dashes stand at all four
 /// places or at none.
 pub fn is_guid(text: &str) -> bool {
@@ -51,8 +70,8 @@ pub fn is_guid(text: &str) -> bool {
     match bytes.len() {
         GUID_DIGITS => others == 0,
         GUID_LENGTH => {
-            let dashes = (0_usize..).zip(GUID_DASHES).map(|(before, at)| bytes.get(at + before));
-            others == GUID_DASHES.len() && dashes.into_iter().all(|byte| byte == Some(&b'-'))
+            let mut dashes = GUID_DASHES.iter().enumerate().map(|(before, at)| bytes.get(at + before));
+            others == GUID_DASHES.len() && dashes.all(|byte| byte == Some(&b'-'))
         }
         _ => false,
     }
@@ -63,7 +82,7 @@ pub fn is_guid(text: &str) -> bool {
 ///
 /// Text that is no ARM id (a name) is put in lower case and treated likewise.
 pub fn fold_arm_id(text: &str, out: &mut String) {
-    let path = without_host(text.trim());
+    let path = without_host(trim(text));
     let start = out.len();
     let rooted = path.starts_with('/')
         || ROOTS.iter().any(|root| path.get(..root.len()).is_some_and(|head| head.eq_ignore_ascii_case(root)));

@@ -54,6 +54,13 @@ fn what_is_no_guid_is_left_alone() {
 }
 
 #[test]
+fn white_space_is_trimmed_as_the_standard_library_does() {
+    for text in ["", " ", "a", "é", "\u{a0}a", " a", "a\n", "ab", "a b", "\u{2003}ab\u{2003}", "é b", "\0a\0"] {
+        assert_eq!(trim(text), text.trim(), "{text:?}");
+    }
+}
+
+#[test]
 fn a_guid_in_braces_is_folded_but_is_not_a_bare_guid() {
     assert!(is_guid("B24988AC618042A0AB8820F7382DD24C"));
     assert!(is_guid("b24988ac-6180-42a0-ab88-20f7382dd24c"));

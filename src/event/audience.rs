@@ -1,7 +1,7 @@
 //! The services that tokens are for: by application id, by the URL that a token names, and for the
 //! one without a known application id by its display name.
 
-use crate::arm;
+use crate::arm::{self, GUID_LENGTH};
 use crate::event::vocabulary::AudienceKind;
 
 /// One service that a token can be for.
@@ -21,8 +21,18 @@ pub struct Audience {
 /// URL's scheme, port, path and trailing slash make no difference; the host of an account or a vault
 /// stands for its service.
 pub fn lookup(app_id_or_url: &str) -> Option<&'static Audience> {
-    let text = app_id_or_url.trim();
-    by_app_id(text).or_else(|| by_app_id(by_host(text)?.app_id?))
+    of_token(app_id_or_url)?.0
+}
+
+/// The service, where its application is known, and its kind, as [`lookup`] finds them; `None` for one
+/// that the tables do not have.
+pub fn of_token(app_id_or_url: &str) -> Option<(Option<&'static Audience>, AudienceKind)> {
+    let text = arm::trim(app_id_or_url);
+    if let Some(audience) = by_app_id(text) {
+        return Some((Some(audience), audience.kind));
+    }
+    let host = by_host(text)?;
+    Some((host.app_id.and_then(by_app_id), host.kind))
 }
 
 /// The kind of the service that a token is for, by application id or URL, else by display name
@@ -32,9 +42,8 @@ pub fn lookup(app_id_or_url: &str) -> Option<&'static Audience> {
 pub fn kind_of(app_id_or_url: Option<&str>, display_name: Option<&str>) -> AudienceKind {
     let id = app_id_or_url.map(str::trim).filter(|id| !id.is_empty());
     let name = display_name.map(str::trim).filter(|name| !name.is_empty());
-    let known = id.and_then(|id| by_app_id(id).map(|audience| audience.kind).or_else(|| Some(by_host(id)?.kind)));
-    match known {
-        Some(kind) => kind,
+    match id.and_then(of_token) {
+        Some((_, kind)) => kind,
         None if name.is_some_and(names_synapse) => AudienceKind::Synapse,
         None if id.is_some() || name.is_some() => AudienceKind::Other,
         None => AudienceKind::None,
@@ -53,14 +62,20 @@ fn by_app_id(text: &str) -> Option<&'static Audience> {
     if !arm::is_guid(text) {
         return None;
     }
+    if text.len() == GUID_LENGTH {
+        return AUDIENCES.iter().find(|audience| audience.app_id.eq_ignore_ascii_case(text));
+    }
     let digits = || text.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_lowercase());
     AUDIENCES.iter().find(|audience| digits().eq(audience.app_id.bytes().filter(|byte| *byte != b'-')))
 }
 
 /// The row of [`HOSTS`] for the host of this URL, or for a bare host.
 fn by_host(text: &str) -> Option<&'static Host> {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    // A URL may stand in the query of what has no scheme.
+    let scheme = text.split_once(':').filter(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let rest = scheme.and_then(|(_, rest)| rest.strip_prefix("//")).unwrap_or(text);
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b':' | b'?' | b'#'));
+    let host = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
     let host = host.strip_suffix('.').unwrap_or(host);
     HOSTS.iter().find(|row| match row.name.strip_prefix('*') {
         Some(suffix) => {
@@ -246,6 +261,8 @@ mod tests {
             ("https://graph.microsoft.com", AudienceKind::Graph),
             ("https://dev.azuresynapse.net", AudienceKind::Synapse),
             ("e933bd07-d2ee-4f1d-933c-3752b819567b", AudienceKind::Monitor),
+            ("https://graph.windows.net/?next=https://vault.azure.net", AudienceKind::Graph),
+            ("graph.windows.net/?next=https://vault.azure.net", AudienceKind::Graph),
             ("https://blob.core.windows.net.example.org", AudienceKind::Other),
             ("https://.blob.core.windows.net", AudienceKind::Other),
             ("https://notvault.azure.net", AudienceKind::Other),

@@ -199,7 +199,7 @@ impl EventBuilder {
         let words = &mut self.words;
         match name {
             "time" => {
-                let times = TimestampMicrosecondArray::from(std::mem::take(&mut self.time));
+                let times = TimestampMicrosecondArray::from(taken(&mut self.time));
                 Ok(Arc::new(times.with_timezone("UTC")))
             }
             "event_uid" => self.uid.finish(rows),
@@ -226,7 +226,7 @@ impl EventBuilder {
         let numbers = ["bytes_out", "bytes_in", "offset", "length", "block_record", "body_offset"];
         let flag = flags.iter().position(|flag| *flag == name).and_then(|at| self.flags.get_mut(at));
         if let Some(values) = flag {
-            return Ok(Arc::new(BooleanArray::from(std::mem::take(values))));
+            return Ok(Arc::new(BooleanArray::from(taken(values))));
         }
         let number = numbers.iter().position(|number| *number == name).and_then(|at| self.numbers.get_mut(at));
         match number {
@@ -258,7 +258,13 @@ impl Words {
 }
 
 fn word_column<W: Word>(codes: &mut Vec<i32>) -> Result<ArrayRef, ArrowError> {
-    word_array::<W>(std::mem::take(codes))
+    word_array::<W>(taken(codes))
+}
+
+/// What was gathered; the next begins with as much room.
+fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len());
+    std::mem::replace(values, room)
 }
 
 /// A dictionary array of a closed vocabulary; its dictionary is the whole vocabulary. A negative

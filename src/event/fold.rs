@@ -14,15 +14,20 @@ pub(super) fn trimmed(kind: Fold, raw: &str) -> Option<&str> {
     match kind {
         Fold::Verbatim => Some(raw),
         Fold::NonEmpty => Some(raw).filter(|raw| !raw.is_empty()),
-        Fold::Lower => Some(raw.trim()),
-        Fold::Guid | Fold::ArmId => Some(raw.trim()).filter(|raw| !raw.is_empty()),
-        Fold::Ip => Some(without_port(raw.trim())).filter(|raw| !raw.is_empty()),
+        Fold::Lower => Some(arm::trim(raw)),
+        Fold::Guid | Fold::ArmId => Some(arm::trim(raw)).filter(|raw| !raw.is_empty()),
+        Fold::Ip => Some(without_port(arm::trim(raw))).filter(|raw| !raw.is_empty()),
     }
 }
 
-/// Whether what [`trimmed`] leaves is the folded form.
-pub(super) const fn is_as_written(kind: Fold) -> bool {
-    matches!(kind, Fold::Verbatim | Fold::NonEmpty)
+/// Whether what [`trimmed`] left is seen at a glance to be its own folded form.
+pub(super) fn is_folded(kind: Fold, trimmed: &str) -> bool {
+    match kind {
+        Fold::Verbatim | Fold::NonEmpty => true,
+        Fold::Lower | Fold::Ip => !arm::has_upper(trimmed),
+        Fold::Guid => arm::is_folded_guid(trimmed),
+        Fold::ArmId => false,
+    }
 }
 
 /// [`fold`] for what [`trimmed`] leaves.
@@ -66,7 +71,11 @@ fn without_port(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const ALL: [Fold; 6] = [Fold::Verbatim, Fold::Lower, Fold::Guid, Fold::ArmId, Fold::Ip, Fold::NonEmpty];
 
     fn folded(kind: Fold, raw: &str) -> Option<String> {
         let mut out = String::new();
@@ -101,5 +110,17 @@ mod tests {
     fn missing_and_empty_differ_only_where_empty_can_mean_something() {
         assert_eq!(folded(Fold::Verbatim, "").as_deref(), Some(""));
         assert_eq!(folded(Fold::NonEmpty, ""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_looks_folded_is(text in "[ -~é\n]{0,8}|[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}") {
+            for kind in ALL {
+                let Some(trimmed) = trimmed(kind, &text) else { continue };
+                if is_folded(kind, trimmed) {
+                    prop_assert_eq!(folded(kind, &text), Some(trimmed.to_owned()));
+                }
+            }
+        }
     }
 }

@@ -225,9 +225,10 @@ pub(super) fn is_pim(app_id: &str) -> bool {
 
 /// Sets the service that a token is for, from its `aud`: an application id or a URL.
 fn set_audience<'r>(row: &mut Row<'r>, audience: &'r str) {
-    let listed = audience::lookup(audience).map(|known| known.app_id);
+    let known = audience::of_token(audience);
+    let listed = known.and_then(|(listed, _)| Some(listed?.app_id));
     row.set(TextColumn::AudienceAppId, listed.or_else(|| arm::is_guid(audience).then_some(audience)));
-    row.audience_kind = audience::kind_of(Some(audience), None);
+    row.audience_kind = known.map_or_else(|| audience::kind_of(Some(audience), None), |(_, kind)| kind);
 }
 
 #[cfg(test)]

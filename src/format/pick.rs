@@ -77,15 +77,20 @@ pub(super) fn after_prefix<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
 
 /// The segment of an id that follows `marker` (`/servers/`), in any case.
 pub(super) fn segment_after<'t>(id: &'t str, marker: &str) -> Option<&'t str> {
-    let rest = id.get(position(id, marker)? + marker.len()..)?;
+    segment_from(id, position(id, marker)? + marker.len())
+}
+
+/// The segment of an id that begins at `start`.
+fn segment_from(id: &str, start: usize) -> Option<&str> {
+    let rest = id.get(start..)?;
     let end = memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
     rest.get(..end).filter(|segment| !segment.is_empty())
 }
 
 /// The part of an id up to and including the segment that follows `marker`, in any case.
 pub(super) fn through_segment<'t>(id: &'t str, marker: &str) -> Option<&'t str> {
-    let end = position(id, marker)? + marker.len() + segment_after(id, marker)?.len();
-    id.get(..end)
+    let start = position(id, marker)? + marker.len();
+    id.get(..start + segment_from(id, start)?.len())
 }
 
 /// The last segment of an id that is not empty.

@@ -140,18 +140,19 @@ impl<'o> Large<'o> {
 impl Cutter {
     fn cut(mut self, buffer: &mut Vec<u8>, block_bytes: usize) -> (Block, Option<Self>) {
         let stored = self.reader.stored_bytes_read();
-        buffer.clear();
-        buffer.extend_from_slice(&self.carried);
+        // What is in the buffer is overwritten: to clear it would be to write all of it once more.
+        buffer.splice(..self.carried.len().min(buffer.len()), self.carried.iter().copied());
+        let mut filled = self.carried.len();
         // A reader must not be asked for no bytes: none is how the object ends.
-        let block_bytes = block_bytes.max(buffer.len() + 1);
+        let block_bytes = block_bytes.max(filled + 1);
         let mut ended = None;
-        let mut filled = buffer.len();
         while ended.is_none() && filled < block_bytes {
             // Most objects are shorter than a block: only what is read next is made room for.
             if filled == buffer.len() {
                 buffer.resize(block_bytes.min(filled + STEP_BYTES), 0);
             }
-            match self.reader.read(buffer.get_mut(filled..).unwrap_or_default()) {
+            let room = filled..buffer.len().min(block_bytes);
+            match self.reader.read(buffer.get_mut(room).unwrap_or_default()) {
                 Ok(0) => ended = Some(None),
                 Ok(length) => filled += length,
                 Err(error) => ended = Some(Some(error.to_string())),

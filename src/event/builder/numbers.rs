@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow::buffer::ScalarBuffer;
 use arrow::error::ArrowError;
 
-use super::BATCH_ROWS;
+use super::{BATCH_ROWS, taken};
 use crate::event::absent;
 
 /// Numbers of the rows up to the last that has one.
@@ -45,8 +45,7 @@ impl<T: ArrowPrimitiveType> NumberColumn<T> {
             return Ok(absent::column(&T::DATA_TYPE, rows));
         }
         self.pad(rows);
-        let room = Vec::with_capacity(rows);
-        let numbers = ScalarBuffer::from(std::mem::replace(&mut self.numbers, room));
+        let numbers = ScalarBuffer::from(taken(&mut self.numbers));
         Ok(Arc::new(PrimitiveArray::<T>::try_new(numbers, self.nulls.finish())?))
     }
 }

@@ -36,7 +36,7 @@ fn a_batch_has_the_decoded_schema_and_the_address_of_each_row() {
     let batch = builder.finish().unwrap();
 
     assert_eq!(batch.schema(), schema::decoded());
-    let column = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<arrow::datatypes::Int64Type>();
+    let column = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>();
     assert_eq!((column("offset").value(0), column("length").value(0)), (7, 9));
     assert_eq!((column("block_record").value(0), column("body_offset").value(0)), (2, 3));
     assert!(column("block_record").is_null(1));

@@ -9,9 +9,9 @@ use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::BATCH_ROWS;
+use super::{BATCH_ROWS, taken};
 use crate::event::absent;
-use crate::event::fold::{fold, fold_trimmed, is_as_written, trimmed};
+use crate::event::fold::{fold, fold_trimmed, is_folded, trimmed};
 use crate::event::schema::{self, ColumnType, Fold, TextColumn};
 use crate::redact::{self, Redaction};
 
@@ -137,9 +137,8 @@ impl Texts {
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
-        let mut next = Vec::with_capacity(self.offsets.len());
-        next.push(0);
-        let offsets = std::mem::replace(&mut self.offsets, next);
+        let offsets = taken(&mut self.offsets);
+        self.offsets.push(0);
         let room = String::with_capacity(self.text.len());
         let text = std::mem::replace(&mut self.text, room).into_bytes();
         StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(text), nulls)
@@ -196,11 +195,13 @@ impl PlainColumn {
     }
 }
 
-/// A raw text seen in this batch, and the code of its folded form.
+/// A text as it was written in this batch, and the code of its folded form.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     start: u32,
     end: u32,
+    /// Whether it lies among the values, being its own folded form.
+    is_value: bool,
     /// -1 where it folds to null.
     code: i32,
 }
@@ -214,7 +215,7 @@ pub(super) struct DictionaryColumn {
     /// Of the rows up to the last that has a text; any code where it is null.
     codes: Vec<i32>,
     nulls: NullBufferBuilder,
-    /// Texts as they were written, end to end; unused where they are not folded.
+    /// Texts as they were written, end to end, but for those that are their own folded form.
     raw: String,
     seen: HashTable<Seen>,
     previous: Option<Seen>,
@@ -259,15 +260,14 @@ impl DictionaryColumn {
     }
 
     fn code(&mut self, raw: &str) -> i32 {
-        let as_written = is_as_written(self.fold);
-        let texts = if as_written { &self.values.text } else { &self.raw };
         // Records of one producer repeat their neighbours' values.
-        if let Some(previous) = self.previous
-            && texts.get(previous.start as usize..previous.end as usize) == Some(raw)
-        {
-            return previous.code;
+        if let Some(previous) = self.previous {
+            let texts = if previous.is_value { &self.values.text } else { &self.raw };
+            if texts.get(previous.start as usize..previous.end as usize) == Some(raw) {
+                return previous.code;
+            }
         }
-        let seen = if as_written { self.intern(raw) } else { self.find_or_fold(raw) };
+        let seen = if is_folded(self.fold, raw) { self.intern(raw) } else { self.find_or_fold(raw) };
         self.previous = Some(seen);
         seen.code
     }
@@ -286,7 +286,7 @@ impl DictionaryColumn {
         let start = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
         self.raw.push_str(raw);
         let end = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
-        let seen = Seen { start, end, code };
+        let seen = Seen { start, end, is_value: false, code };
         let (texts, hasher) = (&self.raw, &self.hasher);
         self.seen.insert_unique(raw_hash, seen, |seen| {
             hash(hasher, texts.get(seen.start as usize..seen.end as usize).unwrap_or(""))
@@ -304,7 +304,7 @@ impl DictionaryColumn {
         });
         let place = |at: usize| self.values.offsets.get(at).and_then(|at| u32::try_from(*at).ok()).unwrap_or(u32::MAX);
         let at = usize::try_from(code).unwrap_or(usize::MAX - 1);
-        Seen { start: place(at), end: place(at + 1), code }
+        Seen { start: place(at), end: place(at + 1), is_value: true, code }
     }
 
     /// The code of the text that was appended to the values from `start` on, which is taken off
@@ -354,8 +354,7 @@ impl DictionaryColumn {
             return Ok(absent::column(&ColumnType::Dictionary.data_type(), rows));
         }
         self.pad(rows);
-        let room = Vec::with_capacity(rows);
-        let codes = std::mem::replace(&mut self.codes, room);
+        let codes = taken(&mut self.codes);
         let keys = Int32Array::try_new(ScalarBuffer::from(codes), self.nulls.finish())?;
         let values = Arc::new(self.values.finish(None)?);
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))

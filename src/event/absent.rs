@@ -91,4 +91,15 @@ mod tests {
         assert_eq!(filtered, filter_record_batch(&batch, &keep).unwrap());
         assert!(filter(&batch, &BooleanArray::from(vec![true; 4])).is_err());
     }
+
+    #[test]
+    fn what_is_shared_counts_for_the_rows_that_it_stands_for() {
+        let bytes = |rows: usize| {
+            let nulls: ArrayRef = column(&DataType::Int64, rows);
+            memory_bytes(&RecordBatch::try_from_iter([("none", nulls)]).unwrap())
+        };
+
+        assert!((8 * BATCH_ROWS..10 * BATCH_ROWS).contains(&bytes(BATCH_ROWS)), "{}", bytes(BATCH_ROWS));
+        assert!((8 * 64..10 * 64).contains(&bytes(64)), "{}", bytes(64));
+    }
 }

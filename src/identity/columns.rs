@@ -97,6 +97,7 @@ struct Actors<'c> {
 impl<'c> Actors<'c> {
     fn of(classifier: &'c Classifier, columns: &KeyColumns<'_>) -> Self {
         let mut list = Self { of_row: Vec::with_capacity(columns.rows), actors: Vec::new() };
+        // Of each object id, the actor itself and the one whose key signed a SAS: nothing else counts then.
         let mut by_id = vec![[None; 2]; columns.principal.results.len()];
         let mut by_rest: HashMap<[i32; 6], u32> = HashMap::new();
         for row in 0..columns.rows {
@@ -107,7 +108,6 @@ impl<'c> Actors<'c> {
                 let decision = classifier.decision(decision);
                 push(&mut list.actors, Actor { decision, by_sas, object })
             };
-            // Beside an object id nothing else counts but how it came about.
             let id = usize::try_from(columns.principal.place(row)).ok().and_then(|id| by_id.get_mut(id));
             let actor = match id {
                 Some([_, actor]) if by_sas => *actor.get_or_insert_with(add),

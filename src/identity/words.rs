@@ -33,12 +33,12 @@ impl<'a> Input<'a> {
         name: &str,
         from_word: fn(&str) -> Option<T>,
     ) -> Result<PerValue<'a, T>, ArrowError> {
-        let PerValue { keys, results } = self.words(name)?.per_value(from_word);
-        let results: Vec<Option<T>> = results.into_iter().map(Option::flatten).collect();
-        if keys.null_count() > 0 || results.iter().any(Option::is_none) {
+        let words = self.words(name)?;
+        let PerValue { keys, results } = words.per_value(from_word);
+        if !words.is_full() || results.iter().any(|result| matches!(result, Some(None))) {
             return Err(ArrowError::SchemaError(format!("column '{name}' has a value outside its vocabulary")));
         }
-        Ok(PerValue { keys, results })
+        Ok(PerValue { keys, results: results.into_iter().map(Option::flatten).collect() })
     }
 
     pub(super) fn rows(&self) -> std::ops::Range<usize> {
@@ -57,9 +57,24 @@ pub(super) struct Words<'a> {
 pub(super) const ABSENT: i32 = -1;
 
 impl<'a> Words<'a> {
-    /// Computes something once for every value.
+    /// Computes something once for every value. Parts of a large batch share its dictionary: of one with
+    /// more values than rows, only for those that occur.
     pub(super) fn per_value<T>(self, mut compute: impl FnMut(&'a str) -> T) -> PerValue<'a, T> {
-        PerValue { keys: self.keys, results: self.texts.iter().map(|text| text.map(&mut compute)).collect() }
+        let occurs = (self.texts.len() > self.keys.len()).then(|| self.occurs());
+        let is_wanted = |at: usize| occurs.as_ref().is_none_or(|occurs| occurs.get(at) == Some(&true));
+        let texts = self.texts.iter().enumerate().map(|(at, text)| text.filter(|_| is_wanted(at)));
+        PerValue { keys: self.keys, results: texts.map(|text| text.map(&mut compute)).collect() }
+    }
+
+    /// Of every value, whether a row has it.
+    fn occurs(self) -> Vec<bool> {
+        let mut occurs = vec![false; self.texts.len()];
+        for code in self.keys.iter().flatten() {
+            if let Some(occurs) = usize::try_from(code).ok().and_then(|at| occurs.get_mut(at)) {
+                *occurs = true;
+            }
+        }
+        occurs
     }
 
     /// Whether no row has a null.
@@ -77,7 +92,7 @@ pub(super) fn push<T>(list: &mut Vec<T>, value: T) -> u32 {
 /// Something computed per value of a dictionary column.
 pub(super) struct PerValue<'a, T> {
     keys: &'a Int32Array,
-    /// By code; `None` for a null.
+    /// By code; `None` for a null, and for what it was not computed for.
     pub(super) results: Vec<Option<T>>,
 }
 
@@ -171,4 +186,28 @@ pub(super) fn filled<'a>(
     }
     let added = additions.texts.iter().map(|text| Some(text.as_str()));
     dictionary(codes, Arc::new(words.texts.iter().chain(added).collect::<StringArray>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::DictionaryArray;
+
+    use super::*;
+
+    #[test]
+    fn of_a_dictionary_with_more_values_than_rows_only_those_that_occur_are_looked_at() {
+        let texts = Arc::new(StringArray::from(vec!["a", "b", "c", "d"]));
+        let rows = Int32Array::from(vec![Some(2), None, Some(2)]);
+        let column: ArrayRef = Arc::new(DictionaryArray::new(rows, texts));
+        let batch = RecordBatch::try_from_iter([("word", column)]).unwrap();
+        let mut looked_at = Vec::new();
+
+        let lengths = Input(&batch).words("word").unwrap().per_value(|text| {
+            looked_at.push(text.to_owned());
+            text.len()
+        });
+
+        assert_eq!([0, 1, 2].map(|row| lengths.get(row).copied()), [Some(1), None, Some(1)]);
+        assert_eq!(looked_at, ["c"]);
+    }
 }

@@ -39,13 +39,25 @@ impl<T: ArrowPrimitiveType> NumberColumn<T> {
         }
     }
 
-    /// The column of so many rows; the next one begins with as much room as this one took.
-    pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+    /// The number of a row after which none was given one.
+    pub(super) fn last(&self, row: usize) -> Option<T::Native> {
+        if row + 1 == self.numbers.len() { self.numbers.last().copied() } else { None }
+    }
+
+    /// The numbers of so many rows, `None` where no row has one; the next column begins with as much
+    /// room as this one took.
+    pub(super) fn array(&mut self, rows: usize) -> Result<Option<PrimitiveArray<T>>, ArrowError> {
         if self.numbers.is_empty() {
-            return Ok(absent::column(&T::DATA_TYPE, rows));
+            return Ok(None);
         }
         self.pad(rows);
         let numbers = ScalarBuffer::from(taken(&mut self.numbers));
-        Ok(Arc::new(PrimitiveArray::<T>::try_new(numbers, self.nulls.finish())?))
+        PrimitiveArray::try_new(numbers, self.nulls.finish()).map(Some)
+    }
+
+    /// [`array`](Self::array) as a column.
+    pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+        let numbers = self.array(rows)?;
+        Ok(numbers.map_or_else(|| absent::column(&T::DATA_TYPE, rows), |numbers| Arc::new(numbers)))
     }
 }

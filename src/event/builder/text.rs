@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::builder::NullBufferBuilder;
-use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow::array::{ArrayRef, DictionaryArray, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
 use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::numbers::NumberColumn;
 use super::{BATCH_ROWS, taken};
 use crate::event::absent;
 use crate::event::fold::{fold, fold_trimmed, is_folded, trimmed};
@@ -212,9 +213,7 @@ struct Seen {
 pub(super) struct DictionaryColumn {
     fold: Fold,
     hasher: DefaultHashBuilder,
-    /// Of the rows up to the last that has a text; any code where it is null.
-    codes: Vec<i32>,
-    nulls: NullBufferBuilder,
+    codes: NumberColumn<Int32Type>,
     /// Texts as they were written, end to end, but for those that are their own folded form.
     raw: String,
     seen: HashTable<Seen>,
@@ -228,8 +227,7 @@ impl DictionaryColumn {
         Self {
             fold,
             hasher: DefaultHashBuilder::default(),
-            codes: Vec::new(),
-            nulls: NullBufferBuilder::new(BATCH_ROWS),
+            codes: NumberColumn::new(),
             raw: String::new(),
             seen: HashTable::new(),
             previous: None,
@@ -242,21 +240,7 @@ impl DictionaryColumn {
     pub(super) fn put(&mut self, row: usize, raw: &str) {
         let Some(raw) = trimmed(self.fold, raw) else { return };
         let code = self.code(raw);
-        if code < 0 {
-            return;
-        }
-        self.pad(row);
-        self.codes.push(code);
-        self.nulls.append_non_null();
-    }
-
-    /// Makes the rows before this one null that have no code yet.
-    fn pad(&mut self, row: usize) {
-        let missing = row.saturating_sub(self.codes.len());
-        if missing > 0 {
-            self.codes.resize(row, 0);
-            self.nulls.append_n_nulls(missing);
-        }
+        self.codes.put(row, (code >= 0).then_some(code));
     }
 
     fn code(&mut self, raw: &str) -> i32 {
@@ -338,10 +322,7 @@ impl DictionaryColumn {
     }
 
     fn last(&self, row: usize) -> Option<&str> {
-        if row + 1 != self.codes.len() {
-            return None;
-        }
-        self.values.get(usize::try_from(*self.codes.last()?).ok()?)
+        self.values.get(usize::try_from(self.codes.last(row)?).ok()?)
     }
 
     /// The column of so many rows; the next one begins with as much room as this one took.
@@ -350,12 +331,9 @@ impl DictionaryColumn {
         self.seen.clear();
         self.folded.clear();
         self.previous = None;
-        if self.codes.is_empty() {
+        let Some(keys) = self.codes.array(rows)? else {
             return Ok(absent::column(&ColumnType::Dictionary.data_type(), rows));
-        }
-        self.pad(rows);
-        let codes = taken(&mut self.codes);
-        let keys = Int32Array::try_new(ScalarBuffer::from(codes), self.nulls.finish())?;
+        };
         let values = Arc::new(self.values.finish(None)?);
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
     }

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, StringArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, DictionaryArray, StringArray};
 use arrow::compute::interleave;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
@@ -88,8 +88,9 @@ pub(super) fn merge(batches: &[RecordBatch], threads: usize) -> Result<Resolved,
         conflicts(&views, &members, &mut resolved.conflicts);
         merged.push(members);
     }
-    // The input's order, not the uids': what was read together stays together.
-    merged.sort_unstable_by_key(|members| members.iter().min().copied());
+    // The input's order, not the uids': what was read together stays together. Each group is looked
+    // through once: there may be many, and long ones.
+    merged.sort_by_cached_key(|members| members.iter().min().copied());
     for (batch, keep) in batches.iter().zip(single) {
         if keep.contains(&true) {
             let kept = absent::filter(batch, &BooleanArray::from(keep))?;
@@ -183,22 +184,24 @@ fn compare(views: &[Views<'_>], a: (usize, usize), b: (usize, usize)) -> Orderin
     rank(a).cmp(&rank(b))
 }
 
+/// Tells of the members that say something else than the first of those before them that says
+/// anything in a column, each with the first such column.
 fn conflicts(views: &[Views<'_>], members: &[(usize, usize)], found: &mut Vec<Conflict>) {
-    let value = |(batch, row): (usize, usize), column: usize| {
-        let text = views.get(batch)?.shared.get(column)?.get(row)?;
-        (!SAYS_NOTHING.contains(&text)).then_some(text)
-    };
-    for (position, member) in members.iter().enumerate() {
-        let earlier = members.get(..position).unwrap_or_default();
-        let differing = SHARED.iter().enumerate().find(|(column, _)| {
-            let first = earlier.iter().find_map(|other| value(*other, *column));
-            matches!((first, value(*member, *column)), (Some(a), Some(b)) if a != b)
-        });
-        let (Some((_, column)), Some(views)) = (differing, views.get(member.0)) else { continue };
+    let mut firsts: [Option<&str>; SHARED.len()] = [None; SHARED.len()];
+    for (batch, row) in members {
+        let Some(views) = views.get(*batch) else { continue };
+        let mut differing = None;
+        for ((column, view), first) in SHARED.iter().zip(&views.shared).zip(&mut firsts) {
+            let Some(text) = view.get(*row).filter(|text| !SAYS_NOTHING.contains(text)) else { continue };
+            if *first.get_or_insert(text) != text {
+                differing = differing.or(Some(*column));
+            }
+        }
+        let Some(column) = differing else { continue };
         found.push(Conflict {
-            object: views.object.get(member.1).unwrap_or("").to_owned(),
-            offset: views.offset.value(member.1),
-            length: views.length.value(member.1),
+            object: views.object.get(*row).unwrap_or("").to_owned(),
+            offset: views.offset.value(*row),
+            length: views.length.value(*row),
             column,
         });
     }
@@ -215,6 +218,8 @@ fn gather(
     used.sort_unstable();
     used.dedup();
     let position = |batch: usize| used.binary_search(&batch).unwrap_or(0);
+    let in_used = |members: &Vec<(usize, usize)>| members.iter().map(|(at, row)| (position(*at), *row)).collect();
+    let members: Vec<Vec<(usize, usize)>> = groups.iter().map(in_used).collect();
     let decoded = schema::decoded();
     let mut columns = Vec::with_capacity(decoded.fields().len());
     for (index, field) in decoded.fields().iter().enumerate() {
@@ -222,21 +227,37 @@ fn gather(
         let chooser = Chooser::of(field, &arrays);
         // Where the principal's id comes from must be said by the record that gave it.
         let via = field.name() == "principal_via";
-        let chosen: Vec<(usize, usize)> = groups
+        let chosen: Vec<(usize, usize)> = members
             .iter()
             .map(|members| {
-                let members: Vec<(usize, usize)> = members.iter().map(|(b, row)| (position(*b), *row)).collect();
-                let giver = if via { giver_of_principal(batches, &used, &members) } else { None };
-                giver.or_else(|| chooser.first(&members)).or_else(|| members.first().copied()).unwrap_or((0, 0))
+                let giver = if via { giver_of_principal(batches, &used, members) } else { None };
+                giver.or_else(|| chooser.first(members)).or_else(|| members.first().copied()).unwrap_or((0, 0))
             })
             .collect();
-        let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        columns.push(interleave(&arrays, &chosen)?);
+        columns.push(interleaved(&arrays, &chosen)?);
     }
     let batch = RecordBatch::try_new(decoded, columns)?;
     let locations: StringArray =
         groups.iter().map(|members| (members.len() > 1).then(|| other_places(views, members))).collect();
     with_locations(&batch, Some(Arc::new(locations)))
+}
+
+/// Above so many arrays, dictionaries are put together by their texts: Arrow goes through all places
+/// once for each array.
+const MANY_ARRAYS: usize = 64;
+
+/// The values at these places, each an array and a row of it.
+pub(super) fn interleaved(arrays: &[&ArrayRef], places: &[(usize, usize)]) -> Result<ArrayRef, ArrowError> {
+    let is_dictionary = arrays.first().is_some_and(|first| matches!(first.data_type(), DataType::Dictionary(..)));
+    if is_dictionary && arrays.len() > MANY_ARRAYS {
+        let views: Option<Vec<TextView<'_>>> = arrays.iter().map(|array| TextView::of_array(array)).collect();
+        if let Some(views) = views {
+            let texts = places.iter().map(|(at, row)| views.get(*at)?.get(*row));
+            return Ok(Arc::new(texts.collect::<DictionaryArray<Int32Type>>()));
+        }
+    }
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    interleave(&arrays, places)
 }
 
 fn giver_of_principal(batches: &[RecordBatch], used: &[usize], members: &[(usize, usize)]) -> Option<(usize, usize)> {
@@ -329,4 +350,98 @@ fn with_locations(batch: &RecordBatch, locations: Option<ArrayRef>) -> Result<Re
     let mut columns = batch.columns().to_vec();
     columns.push(locations.unwrap_or_else(|| absent::column(&DataType::Utf8, batch.num_rows())));
     RecordBatch::try_new(resolved_schema(), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use arrow::array::{Int64Array, UInt32Array};
+    use arrow::compute::take_record_batch;
+
+    use super::*;
+    use crate::event::builder::{Address, EventBuilder};
+    use crate::event::row::Row;
+    use crate::event::vocabulary::LogSource;
+
+    /// So many records of one event, one after the other in one object.
+    fn copies(count: usize) -> RecordBatch {
+        let mut row = Row::new(LogSource::Signin, Form::Archive);
+        row.uid_parts = [Some("one"), None, None];
+        let mut builder = EventBuilder::default();
+        builder.append(&row, &Address { object: "a.json", offset: 0, length: 9, in_block: None }, |_| {});
+        let first = builder.finish().unwrap();
+        let all = take_record_batch(&first, &UInt32Array::from(vec![0; count])).unwrap();
+        let offsets = Int64Array::from_iter_values(0..i64::try_from(count).unwrap());
+        with(&all, "offset", Arc::new(offsets))
+    }
+
+    fn with(batch: &RecordBatch, name: &str, values: ArrayRef) -> RecordBatch {
+        let at = batch.schema().index_of(name).unwrap();
+        let mut columns = batch.columns().to_vec();
+        columns[at] = values;
+        RecordBatch::try_new(batch.schema(), columns).unwrap()
+    }
+
+    fn with_texts<'a>(
+        batch: &RecordBatch,
+        name: &str,
+        texts: impl IntoIterator<Item = Option<&'a str>>,
+    ) -> RecordBatch {
+        with(batch, name, Arc::new(texts.into_iter().collect::<DictionaryArray<Int32Type>>()))
+    }
+
+    /// Comparing each with all before it takes minutes.
+    #[test]
+    fn any_number_of_copies_of_one_event_is_merged_in_a_moment() {
+        const COPIES: usize = 50_000;
+        let scopes = (0..COPIES).map(|row| match COPIES - row {
+            1 => Some("/t"),
+            2 => Some("/s"),
+            _ => None,
+        });
+        let batch = with_texts(&copies(COPIES), "scope", scopes);
+        let begun = Instant::now();
+
+        let resolved = merge(&[batch], 1).unwrap();
+
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert_eq!(resolved.duplicates, COPIES as u64 - 1);
+        let offset = i64::try_from(COPIES).unwrap() - 1;
+        assert_eq!(resolved.conflicts, [Conflict { object: "a.json".to_owned(), offset, length: 9, column: "scope" }]);
+        assert_eq!(resolved.batches.len(), 1);
+        assert_eq!(resolved.batches[0].num_rows(), 1);
+        assert_eq!(TextView::of(&resolved.batches[0], "scope").unwrap().get(0), Some("/s"));
+    }
+
+    #[test]
+    fn a_record_is_compared_with_the_first_value_of_each_column_before_it() {
+        let apps = [None, Some("a"), Some("b"), Some("a"), Some("unknown"), Some("b")];
+        let scopes = [Some("/s"), None, Some("/t"), Some("/t"), Some("/s"), Some("none")];
+        let batch = with_texts(&with_texts(&copies(6), "app_id", apps), "scope", scopes);
+
+        let resolved = merge(&[batch], 1).unwrap();
+
+        let found: Vec<_> = resolved.conflicts.iter().map(|conflict| (conflict.offset, conflict.column)).collect();
+        assert_eq!(found, [(2, "app_id"), (3, "scope"), (5, "app_id")]);
+    }
+
+    #[test]
+    fn records_spread_over_many_batches_merge_as_those_of_one() {
+        const EVENTS: usize = 2 * MANY_ARRAYS;
+        let rows = 0..2 * EVENTS;
+        let names: Vec<String> = rows.clone().map(|row| format!("app-{}", row % 7)).collect();
+        let uids = rows.clone().map(|row| format!("{:032x}", row % EVENTS));
+        let whole = with(&copies(2 * EVENTS), "event_uid", Arc::new(StringArray::from_iter_values(uids)));
+        let apps = names.iter().enumerate().map(|(row, name)| (!row.is_multiple_of(3)).then_some(name.as_str()));
+        let whole = with_texts(&whole, "app_id", apps);
+        let spread: Vec<RecordBatch> = rows.map(|row| whole.slice(row, 1)).collect();
+
+        let (together, apart) = (merge(&[whole], 1).unwrap(), merge(&spread, 1).unwrap());
+
+        assert_eq!(together.duplicates, EVENTS as u64);
+        assert_eq!(apart.duplicates, together.duplicates);
+        assert_eq!(apart.conflicts, together.conflicts);
+        assert_eq!(apart.batches, together.batches);
+    }
 }

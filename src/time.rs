@@ -50,6 +50,12 @@ impl UtcMicros {
         spelling::rfc3339(bytes).or_else(|| spelling::any(bytes)).filter(|time| (EARLIEST..=LATEST).contains(time))
     }
 
+    /// The time so many milliseconds after 1970; `None` where its year is not 1900 to 9999.
+    pub fn from_millis(milliseconds: i64) -> Option<Self> {
+        let time = milliseconds.checked_mul(MICROS_PER_MILLI).map(Self)?;
+        (EARLIEST..=LATEST).contains(&time).then_some(time)
+    }
+
     /// Milliseconds since 1970, rounded down, also before 1970.
     pub fn millis(self) -> i64 {
         self.0.div_euclid(MICROS_PER_MILLI)

@@ -30,9 +30,9 @@ pub const BATCH_ROWS: usize = 8192;
 /// Arrow's 32-bit offsets end at 2 GiB.
 const BATCH_TEXT_BYTES: usize = 64 << 20;
 
-/// Rows after which the length of their text is looked at: of the longest records allowed, fewer
-/// than this do not reach 2 GiB.
-const ROWS_BETWEEN_LOOKS: usize = 32;
+/// Bytes of records from which on the length of their text is looked at, row by row (16 MiB): a record
+/// may give several columns the same text, but not four times as much in all as it has.
+const LOOKED_AT_FROM_BYTES: u64 = 16 << 20;
 
 /// Stands for any text that nobody reads.
 const UNREAD: &str = "?";
@@ -55,6 +55,8 @@ pub struct Address<'a> {
 pub struct EventBuilder {
     rows: usize,
     max_rows: usize,
+    /// Length of the records that the rows are made of.
+    record_bytes: u64,
     text: Vec<TextStore>,
     unread: [bool; TextColumn::COUNT],
     object: DictionaryColumn,
@@ -101,6 +103,7 @@ impl EventBuilder {
         Self {
             rows: 0,
             max_rows: max_rows.clamp(1, BATCH_ROWS),
+            record_bytes: 0,
             text,
             unread: columns.unread(),
             object: DictionaryColumn::new(Fold::Verbatim),
@@ -127,7 +130,7 @@ impl EventBuilder {
     /// Whether it is time to call [`EventBuilder::finish`].
     pub fn is_full(&self) -> bool {
         self.rows >= self.max_rows
-            || self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS)
+            || self.record_bytes >= LOOKED_AT_FROM_BYTES
                 && self.text.iter().map(TextStore::plain_bytes).sum::<usize>() >= BATCH_TEXT_BYTES
     }
 
@@ -135,6 +138,7 @@ impl EventBuilder {
     pub fn append(&mut self, row: &Row<'_>, address: &Address<'_>, raw: impl FnOnce(&mut blake3::Hasher)) {
         let at = self.rows;
         self.rows += 1;
+        self.record_bytes += address.length;
         // What is written to a workspace or connector tells of identities, and what is written to a
         // diagnostic setting of logs, whoever else reads it.
         let tells = matches!(row.op_class, OpClass::WorkspaceManage | OpClass::ConnectorManage | OpClass::DiagWrite);
@@ -183,6 +187,7 @@ impl EventBuilder {
     /// An [`ArrowError`] where the columns do not fit the schema: a defect of ours.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let rows = std::mem::take(&mut self.rows);
+        self.record_bytes = 0;
         let columns = schema::COLUMNS
             .iter()
             .filter(|column| column.stage == schema::Stage::Decoded)

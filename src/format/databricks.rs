@@ -224,7 +224,7 @@ impl<'r> Fields<'r> {
         };
         Self {
             time: match members.whole_number(Member::Time) {
-                Some(milliseconds) => micros(milliseconds),
+                Some(milliseconds) => UtcMicros::from_millis(milliseconds),
                 None => members.string(Member::Time).and_then(UtcMicros::parse),
             },
             category: text(Member::Category),
@@ -345,13 +345,9 @@ impl<'r> Fields<'r> {
 /// A timestamp, or milliseconds since 1970 as delivered logs have it.
 fn time_of(value: Value<'_>) -> Option<UtcMicros> {
     match value.as_i64() {
-        Some(milliseconds) => micros(milliseconds),
+        Some(milliseconds) => UtcMicros::from_millis(milliseconds),
         None => UtcMicros::parse(value.as_str()?),
     }
-}
-
-fn micros(milliseconds: i64) -> Option<UtcMicros> {
-    milliseconds.checked_mul(1000).map(UtcMicros)
 }
 
 fn email_of(identity: Value<'_>) -> Option<&str> {

@@ -26,8 +26,29 @@ FROM events \
 GROUP BY principal_id, CASE WHEN token_kind = 'user' THEN NULL ELSE app_id END, principal_name, stream, \
   identity_kind, classified_by, workspace_rid, mirid, op_class";
 
-/// A principal is its object id, else its application, else its name, else what it came with.
-type Key = (Option<String>, Option<String>, Option<String>, Stream, IdentityKind);
+/// What a principal is told by, with its stream and kind.
+type Key = (By, Stream, IdentityKind);
+
+/// A principal is its object id, else its application, else its name, else its resource, else nobody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum By {
+    Nothing,
+    Resource(String),
+    Name(String),
+    Application(String),
+    Object(String),
+}
+
+impl By {
+    fn of(object: Option<&str>, application: Option<&str>, name: Option<&str>, resource: Option<&str>) -> Self {
+        let by = |told: Option<&str>, by: fn(String) -> Self| told.map(|told| by(told.to_owned()));
+        by(object, Self::Object)
+            .or_else(|| by(application, Self::Application))
+            .or_else(|| by(name, Self::Name))
+            .or_else(|| by(resource, Self::Resource))
+            .unwrap_or(Self::Nothing)
+    }
+}
 
 /// Lists every principal of the events and of the inventory, sorted by stream, kind and ids.
 ///
@@ -42,8 +63,8 @@ pub(super) async fn rows(ctx: &SessionContext, classifier: &Classifier) -> Resul
         add(batch, &mut rows).map_err(|error| RunError::internal("cannot list the identities", error))?;
     }
     for known in classifier.identities() {
-        let key = (known.principal_id.map(str::to_owned), None, None, known.verdict.stream, known.verdict.kind);
-        let row = rows.entry(key).or_insert_with(|| IdentityRow {
+        let by = By::of(known.principal_id, known.app_id, known.name, known.verdict.arm_id.as_deref());
+        let row = rows.entry((by, known.verdict.stream, known.verdict.kind)).or_insert_with(|| IdentityRow {
             principal_id: known.principal_id.map(str::to_owned),
             app_id: None,
             name: None,
@@ -79,12 +100,8 @@ fn add(batch: &RecordBatch, rows: &mut BTreeMap<Key, IdentityRow>) -> Result<(),
         let identity_kind = kind.and_then(IdentityKind::from_word).unwrap_or(IdentityKind::Unknown);
         let class = class.and_then(OpClass::from_word).unwrap_or(OpClass::Other);
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        let key = match (principal_id, app_id) {
-            (Some(_), _) => (owned(principal_id), None, None, stream, identity_kind),
-            (None, Some(_)) => (None, owned(app_id), None, stream, identity_kind),
-            (None, None) => (None, None, owned(name), stream, identity_kind),
-        };
-        let entry = rows.entry(key).or_insert_with(|| IdentityRow {
+        let by = By::of(principal_id, app_id, name, mirid);
+        let entry = rows.entry((by, stream, identity_kind)).or_insert_with(|| IdentityRow {
             principal_id: owned(principal_id),
             app_id: None,
             name: None,

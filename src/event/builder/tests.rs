@@ -66,3 +66,20 @@ fn secrets_are_taken_out_of_every_text_and_uids_stay() {
     assert!(redacted.contains("x?sv=1&sig=***"), "{redacted}");
     assert_eq!(uid(&redacted), uid(&raw));
 }
+
+/// Thirty bodies of 60 MB would be more than an Arrow column can hold.
+#[test]
+fn a_batch_is_full_at_so_much_text_however_few_rows_it_has() {
+    let body = format!("\"{}\"", "x".repeat(20 << 20));
+    let mut row = Row::new(LogSource::Activity, Form::Archive);
+    row.set(TextColumn::RequestBody, Some(&body));
+    let mut builder = EventBuilder::default();
+    let rows_until_full = (1..=10).find(|_| {
+        builder.append(&row, &Address { length: body.len() as u64, ..ADDRESS }, |_| {});
+        builder.is_full()
+    });
+
+    assert_eq!(rows_until_full, Some(4));
+    assert_eq!(builder.finish().unwrap().num_rows(), 4);
+    assert!(!builder.is_full());
+}

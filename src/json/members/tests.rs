@@ -284,3 +284,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_wanted_in_any_case_is_found_however_many_keys_there_were_before() {
+    let mut reader = MemberReader::new(WANTS);
+    for n in 0..20_000 {
+        assert!(reader.read(format!(r#"{{"key{n}":0}}"#).as_bytes()).is_some());
+    }
+    for record in [r#"{"b":{"q":0,"D":[1,2]}}"#, r#"{"b":{"D":[1,2]}}"#] {
+        assert_eq!(reader.read(record.as_bytes()), Some(record.len()));
+        assert_eq!(reader.members(record).json(B_D), Some("[1,2]"));
+    }
+}

@@ -337,13 +337,14 @@ impl KeyTree {
     }
 
     fn learn(&mut self, shape: u32, quoted: &[u8]) -> u32 {
-        if self.keys.len() >= MAX_KEYS || quoted.len() > MAX_KEY_BYTES {
-            return NONE;
-        }
         let name = quoted.get(1..quoted.len() - 1).unwrap_or_default();
         let wanted = self.shapes.get(index(shape)).and_then(|shape| {
             shape.any_case.iter().find(|(any, _)| any.as_bytes().eq_ignore_ascii_case(name)).map(|(_, key)| *key)
         });
+        if self.keys.len() >= MAX_KEYS || quoted.len() > MAX_KEY_BYTES {
+            // What is wanted of it is known all the same.
+            return wanted.unwrap_or(NONE);
+        }
         let plan = wanted.map_or(Plan::UNKNOWN, |template| self.plan(template));
         let key = self.add(quoted.into(), shape);
         if let Some(added) = self.key_mut(key) {

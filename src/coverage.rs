@@ -152,6 +152,15 @@ impl Coverage {
         count(&mut self.skipped, kind);
     }
 
+    /// Counts events as skipped records after all.
+    pub fn skip_events(&mut self, kind: &str, events: u64) {
+        self.records.read -= events;
+        self.records.events -= events;
+        for _ in 0..events {
+            self.skip(kind);
+        }
+    }
+
     /// Counts one record that became an event.
     pub fn event(&mut self) {
         self.records.read += 1;

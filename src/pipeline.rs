@@ -22,7 +22,9 @@ mod observe;
 mod optimize;
 pub mod peek;
 mod quarantine;
+mod range;
 pub mod record;
+mod rejections;
 mod settle;
 mod skew;
 mod work;
@@ -46,6 +48,7 @@ pub use append::{AppendOptions, Appended, Shard, append};
 pub use lake::open_lake;
 #[cfg(feature = "lake")]
 pub use optimize::{Optimized, optimize};
+use range::TimeRange;
 use settle::Purpose;
 
 pub use absence::judge;
@@ -121,6 +124,11 @@ impl ReadOptions {
     /// How objects are opened for this.
     pub(crate) fn open_options(&self) -> OpenOptions {
         OpenOptions { limits: self.limits, hashing: self.hashing }
+    }
+
+    /// The time range that is asked for.
+    fn range(&self) -> TimeRange {
+        TimeRange { since: self.since, until: self.until }
     }
 
     /// Threads for work in which each has a file open. At least 1.
@@ -203,7 +211,7 @@ pub fn read(
         ingested.coverage.failed.push(crate::coverage::FailedObject { object, reason });
     }
     ingested.coverage.failed.sort_by(|a, b| a.object.cmp(&b.object));
-    let purpose = (options.threads_with_files(), Purpose::Queries);
+    let purpose = (options.threads_with_files(), Purpose::Queries(options.range()));
     let (mut loaded, _stated) = settle::settle(ingested, purpose, quarantine, (watch, cancel))?;
     if options.hashing == Hashing::On {
         loaded.digests = std::mem::take(&mut loaded.digests).finish(&failed);

@@ -99,6 +99,14 @@ pub struct BodyTapes {
     pub(super) response: Tape,
 }
 
+impl BodyTapes {
+    /// For JSON nested as deeply as a record may be.
+    pub fn with_max_depth(max_depth: usize) -> Self {
+        let tape = || Tape::with_max_depth(max_depth);
+        Self { identity: tape(), request: tape(), response: tape() }
+    }
+}
+
 /// Puts a value on a tape as it stands in the record, and what it holds if it is a string of JSON.
 /// `None` for what is no JSON.
 pub(super) fn parse_value(json: &str, tape: &mut Tape) -> Option<()> {

@@ -4,12 +4,12 @@ mod streams;
 mod temporary;
 mod together;
 
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::{Path, PathBuf};
 
 use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use hashbrown::DefaultHashBuilder;
 use parquet::errors::ParquetError;
 use tempfile::TempDir;
 
@@ -23,9 +23,16 @@ pub use streams::{Streams, StreamsBuilder};
 pub use temporary::{TableWriter, read_table, rows_of};
 use temporary::{open, sorted, temporary_folder};
 
-/// Partitions of a store that went to disk, where so many files may be open. One partition is in memory at a time while it is
-/// resolved: 64 of them take 64 times the budget's worth of input without exceeding it.
+/// Partitions of a store that went to disk, where so many files may be open. One partition is in memory
+/// at a time while it is resolved; one for which that is too much is divided in as many again.
 const PARTITIONS: usize = 64;
+
+/// How much of the memory limit is the budget, 1 by this: while partitions are resolved nothing else is
+/// in memory.
+const BUDGET_SHARE: usize = 2;
+
+/// Bytes of a partition up to which it is not divided (16 MiB), whatever the budget.
+const UNDIVIDED_BYTES: usize = 16 << 20;
 
 /// The share of the partitions whose rows are put together at once, 1 by this. That takes as much of
 /// what is held once more, and each time looks at the dictionaries of all that is held.
@@ -86,7 +93,7 @@ pub struct Store {
     held: Vec<(Tag, RecordBatch)>,
     held_bytes: usize,
     partitions: usize,
-    spool: Option<Spool>,
+    spool: Option<(TempDir, Spool)>,
 }
 
 impl Store {
@@ -109,14 +116,17 @@ impl Store {
     }
 
     fn spill(&mut self) -> Result<(), StoreError> {
-        let mut spool = match self.spool.take() {
-            Some(spool) => spool,
-            None => Spool::new(self.partitions)?,
+        let (dir, mut spool) = if let Some(begun) = self.spool.take() {
+            begun
+        } else {
+            let dir = temporary_folder()?;
+            let spool = Spool::new(dir.path().join("part"), Cut::First, self.partitions);
+            (dir, spool)
         };
         let held: Vec<RecordBatch> = self.held.drain(..).map(|(_, batch)| batch).collect();
         spool.push(&held, self.held_bytes)?;
         self.held_bytes = 0;
-        self.spool = Some(spool);
+        self.spool = Some((dir, spool));
         Ok(())
     }
 
@@ -129,17 +139,18 @@ impl Store {
         if self.spool.is_some() {
             self.spill()?;
         }
-        let Some(spool) = self.spool else {
+        let Some((dir, spool)) = self.spool else {
             self.held.sort_by_key(|(tag, _)| *tag);
             return Ok(Partitions::Memory(self.held.into_iter().map(|(_, batch)| batch).collect()));
         };
-        let mut paths = Vec::new();
-        for writer in spool.writers.into_iter().flatten() {
-            paths.push(writer.close()?);
-        }
-        let bytes_of_each = spool.bytes / paths.len().max(1);
-        let at_once = self.budget_bytes / bytes_of_each.max(1) / COPIES_OF_A_PARTITION;
-        Ok(Partitions::Files(PartitionFiles { _dir: spool.dir, paths, at_once }))
+        let bytes = spool.bytes;
+        let paths = spool.close()?;
+        let resolved_bytes = bytes / paths.len().max(1) * COPIES_OF_A_PARTITION;
+        let at_once = self.budget_bytes / resolved_bytes.max(1);
+        let most_bytes = (self.budget_bytes * BUDGET_SHARE).max(UNDIVIDED_BYTES * COPIES_OF_A_PARTITION);
+        let pieces = resolved_bytes.div_ceil(most_bytes).min(self.partitions);
+        let budget_bytes = self.budget_bytes;
+        Ok(Partitions::Files(PartitionFiles { _dir: dir, paths, at_once, pieces, budget_bytes }))
     }
 }
 
@@ -158,6 +169,8 @@ pub struct PartitionFiles {
     _dir: TempDir,
     paths: Vec<PathBuf>,
     at_once: usize,
+    pieces: usize,
+    budget_bytes: usize,
 }
 
 impl PartitionFiles {
@@ -171,6 +184,36 @@ impl PartitionFiles {
     pub fn at_once(&self) -> usize {
         self.at_once
     }
+
+    /// Whether one partition takes more memory than there is, and has to be [divided](Self::divide).
+    pub fn are_too_large(&self) -> bool {
+        self.pieces > 1
+    }
+
+    /// Divides a partition into files of which each holds all of an event and of an operation, as the
+    /// partition does, which is removed.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] where it cannot be read, or its pieces cannot be written.
+    pub fn divide(&self, path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let mut spool = Spool::new(path.with_added_extension("piece"), Cut::Second, self.pieces);
+        let (mut held, mut held_bytes) = (Vec::new(), 0);
+        for batch in read_table(path)? {
+            let batch = batch?;
+            held_bytes += absent::memory_bytes(&batch);
+            held.push(batch);
+            if held_bytes > self.budget_bytes {
+                spool.push(&held, held_bytes)?;
+                held.clear();
+                held_bytes = 0;
+            }
+        }
+        spool.push(&held, held_bytes)?;
+        let pieces = spool.close()?;
+        std::fs::remove_file(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+        Ok(pieces)
+    }
 }
 
 /// Reads the batches of a partition, in an order that does not depend on who was first to write to it.
@@ -182,20 +225,31 @@ pub fn read_partition(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
     sorted(path, open(path)?)
 }
 
+/// By what events are parted: what is one partition of the first cut is several of the second.
+#[derive(Debug, Clone, Copy, Hash)]
+enum Cut {
+    First,
+    Second,
+}
+
+/// Files of partitions under way.
 #[derive(Debug)]
 struct Spool {
-    dir: TempDir,
+    /// What their names begin with.
+    name: PathBuf,
+    cut: Cut,
     /// What was in memory of all that is in the files.
     bytes: usize,
     writers: Vec<Option<TableWriter>>,
-    hasher: DefaultHashBuilder,
 }
 
 impl Spool {
-    fn new(partitions: usize) -> Result<Self, StoreError> {
-        let dir = temporary_folder()?;
-        let writers = (0..partitions).map(|_| None).collect();
-        Ok(Self { dir, bytes: 0, writers, hasher: DefaultHashBuilder::default() })
+    fn new(name: PathBuf, cut: Cut, partitions: usize) -> Self {
+        Self { name, cut, bytes: 0, writers: (0..partitions).map(|_| None).collect() }
+    }
+
+    fn close(self) -> Result<Vec<PathBuf>, StoreError> {
+        self.writers.into_iter().flatten().map(TableWriter::close).collect()
     }
 
     /// Splits batches so that records of one event, and of one operation, share a partition. What
@@ -206,7 +260,7 @@ impl Spool {
         self.bytes += bytes;
         let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.writers.len()];
         for (at, batch) in batches.iter().enumerate() {
-            for (row, partition) in partitions_of(batch, self.writers.len(), &self.hasher)?.into_iter().enumerate() {
+            for (row, partition) in partitions_of(batch, self.cut, self.writers.len())?.into_iter().enumerate() {
                 if let Some(rows) = rows.get_mut(partition) {
                     rows.push((at, row));
                 }
@@ -225,7 +279,7 @@ impl Spool {
                 let writer = if let Some(writer) = slot {
                     writer
                 } else {
-                    let path = self.dir.path().join(format!("part-{partition:02}.parquet"));
+                    let path = self.name.with_added_extension(format!("{partition:02}"));
                     slot.insert(TableWriter::create(path, first.schema())?)
                 };
                 writer.write(&part)?;
@@ -237,26 +291,27 @@ impl Spool {
 }
 
 /// The partition of each row, by correlation id, operation and target for Activity records (which
-/// their uid is made of, too), by uid for all others.
-fn partitions_of(
-    batch: &RecordBatch,
-    partitions: usize,
-    hasher: &DefaultHashBuilder,
-) -> Result<Vec<usize>, ArrowError> {
+/// their uid is made of, too), by uid for all others. The same in every run: it decides the order in
+/// which events come out.
+fn partitions_of(batch: &RecordBatch, cut: Cut, partitions: usize) -> Result<Vec<usize>, ArrowError> {
     let uid = TextView::of(batch, "event_uid")?;
     let source = TextView::of(batch, "source")?;
     let correlation_id = TextView::of(batch, "correlation_id")?;
     let operation = TextView::of(batch, "operation")?;
     let target_id = TextView::of(batch, "target_id")?;
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let hash = |row: usize| {
         let activity = source.get(row) == Some(LogSource::Activity.as_str());
         match correlation_id.get(row) {
             Some(correlation_id) if activity => {
-                std::hash::BuildHasher::hash_one(hasher, (correlation_id, operation.get(row), target_id.get(row)))
+                hasher.hash_one((cut, correlation_id, operation.get(row), target_id.get(row)))
             }
-            _ => std::hash::BuildHasher::hash_one(hasher, uid.get(row)),
+            _ => hasher.hash_one((cut, uid.get(row))),
         }
     };
     let partition = |row: usize| usize::try_from(hash(row) % partitions as u64).unwrap_or(0);
     Ok((0..batch.num_rows()).map(partition).collect())
 }
+
+#[cfg(test)]
+mod tests;

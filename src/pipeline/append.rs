@@ -12,6 +12,7 @@ mod reconcile;
 mod write;
 
 use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
 
 use serde_json::json;
 use tokio::runtime::Runtime;
@@ -19,6 +20,7 @@ use tokio::runtime::Runtime;
 use super::digests::{Digests, ObjectDigest};
 use super::ingest;
 use super::quarantine::Quarantine;
+use super::rejections::HELD_BYTES;
 use super::settle::{self, Purpose};
 use super::{Cancel, ReadOptions, Watch};
 use crate::coverage::{Coverage, FailedObject};
@@ -130,8 +132,8 @@ fn round(
 ) -> Result<bool, RunError> {
     let Context { options, runtime, watch, cancel } = *context;
     // What is rejected counts once the round does.
-    let mut rejected = Vec::new();
-    let mut of_round = Quarantine::new(Some(&mut rejected));
+    let mut rejected = BufWriter::new(tempfile::spooled_tempfile(HELD_BYTES));
+    let mut of_round = Quarantine::new(quarantine.writes().then_some(&mut rejected as &mut (dyn Write + Send)));
     let mut ingested = ingest::ingest(&options.read, objects, &mut of_round, watch, cancel)?;
     let places = std::mem::take(&mut ingested.places);
     let digests: Vec<ObjectDigest> = std::mem::take(&mut ingested.digests);
@@ -180,8 +182,9 @@ fn round(
         appended.amended += written.amended;
         appended.coverage.add(&coverage);
         appended.digests.objects.extend(digests);
-        quarantine
-            .append(&rejected, &loaded.rejected)
+        rejected
+            .flush()
+            .and_then(|()| quarantine.append(rejected.get_mut(), &loaded.rejected))
             .map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
     }
     Ok(is_committed)

@@ -1,6 +1,7 @@
 //! Records to rows, inventory and counts: by their members where these are enough, else by the tape.
 
 use super::quarantine::Quarantined;
+use super::rejections::Rejections;
 use super::worker::Tally;
 use crate::event::{Address, EventBuilder, Scratch};
 use crate::format::{self, BodyTapes, Recognised, RejectReason};
@@ -17,12 +18,14 @@ pub(super) struct Decoder {
     scratch: Scratch,
     tapes: BodyTapes,
     pub(super) tally: Tally,
+    pub(super) rejections: Rejections,
 }
 
 impl Decoder {
-    /// A decoder whose rows go to this builder.
-    pub(super) fn new(builder: EventBuilder) -> Self {
-        Self { builder, ..Self::default() }
+    /// A decoder whose rows go to this builder, and what it rejects to these rejections. JSON in strings
+    /// is nested no deeper than a record may be.
+    pub(super) fn new(builder: EventBuilder, rejections: Rejections, max_depth: usize) -> Self {
+        Self { builder, rejections, tapes: BodyTapes::with_max_depth(max_depth), ..Self::default() }
     }
 
     /// Turns what was framed into a row, or into what is counted of it.
@@ -107,14 +110,16 @@ impl Decoder {
 
     fn reject(&mut self, object: &Object, place: Place, reason: String, detail: Option<String>) {
         self.tally.coverage.reject(&reason);
-        self.tally.rejected.push(Quarantined {
-            object: object.name.clone(),
-            offset: place.offset,
-            length: place.length,
-            record: Some(place.record),
-            reason,
-            detail,
-        });
+        if self.rejections.has_room() {
+            self.rejections.push(Quarantined {
+                object: object.name.clone(),
+                offset: place.offset,
+                length: place.length,
+                record: Some(place.record),
+                reason,
+                detail,
+            });
+        }
     }
 }
 
@@ -132,5 +137,29 @@ fn hash_record(text: &str, root: Value<'_>, hasher: &mut blake3::Hasher) {
         hasher.update(compact.as_bytes());
     } else {
         hasher.update(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+    use crate::pipeline::quarantine::SHOWN;
+    use crate::source::Location;
+
+    #[test]
+    fn however_many_records_are_rejected_all_are_counted_and_those_wanted_are_held() {
+        let object = Object { name: "-".to_owned(), location: Location::Stdin, size: 0, start: 0, etag: None };
+        for (wanted, held) in [(SHOWN, SHOWN), (usize::MAX, 20_000)] {
+            let mut decoder = Decoder::new(EventBuilder::default(), Rejections::new(wanted), limits::DEPTH);
+            for record in 0..20_000 {
+                let place = Place { record, ..Place::default() };
+                decoder.take(&object, Framed::Rejected(place, FrameReject::NotAnObject));
+            }
+
+            assert_eq!(decoder.tally.coverage.records.rejected, 20_000);
+            let numbers: Vec<_> = decoder.rejections.take().into_iter().filter_map(|record| record.record).collect();
+            assert_eq!(numbers, (0..held as u64).collect::<Vec<_>>());
+        }
     }
 }

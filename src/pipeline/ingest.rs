@@ -1,6 +1,7 @@
 //! Reads objects on several threads, and puts what they say in the order of the input.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -8,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::digests::ObjectDigest;
 use super::quarantine::{Quarantine, Quarantined};
+use super::rejections::{Rejections, Spool, Spooled};
 use super::work::units;
 use super::worker::{Message, Part, ReadObject, Tally, Worker};
 use super::{Cancel, Reached, ReadOptions, Watch};
@@ -54,12 +56,14 @@ pub(super) fn ingest(
     let units = units(objects, options);
     let next = AtomicUsize::new(0);
     let threads = options.threads_with_files();
+    let wanted = quarantine.wanted();
     let (sender, receiver) = sync_channel(threads * WAITING_BATCHES);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 let (sender, units, next) = (sender.clone(), &units, &next);
-                scope.spawn(move || Worker::new(options, watch, cancel, sender).run(units, next))
+                let rejections = Rejections::new(wanted);
+                scope.spawn(move || Worker::new(options, watch, cancel, sender, rejections).run(units, next))
             })
             .collect();
         drop(sender);
@@ -82,8 +86,10 @@ pub(super) fn ingest(
 /// reads an object on alone, what others made of the blocks after its own is void.
 struct Collector<'c, 'o> {
     quarantine: &'c mut Quarantine<'o>,
+    /// The rejected records whose turn has not come.
+    spool: Spool,
     units: BTreeMap<u64, Collected>,
-    /// The first unit whose rejected records are not in the quarantine.
+    /// The unit whose rejected records go to the quarantine; those of the units before are there.
     next: u64,
     ingested: Ingested,
 }
@@ -97,12 +103,15 @@ struct Collected {
     waiting: BTreeMap<u64, Waiting>,
     /// Records of the blocks before.
     records: u64,
-    rejected: Vec<Quarantined>,
+    /// The rejected records that count and wait for the units before, each with the number of the
+    /// first record of its block.
+    rejected: Vec<(u64, Spooled)>,
 }
 
 #[derive(Default)]
 struct Waiting {
     batches: Vec<(u64, RecordBatch)>,
+    rejected: Vec<Spooled>,
     done: Option<(bool, Box<Tally>)>,
 }
 
@@ -122,7 +131,7 @@ impl<'c, 'o> Collector<'c, 'o> {
             #[cfg(feature = "lake")]
             keys: options.keeps_places.then(super::keys::Keys::default),
         };
-        Self { quarantine, units: BTreeMap::new(), next: 0, ingested }
+        Self { quarantine, spool: Spool::default(), units: BTreeMap::new(), next: 0, ingested }
     }
 
     fn collect(mut self, receiver: &Receiver<Message>, cancel: &Cancel) -> Result<Ingested, RunError> {
@@ -130,6 +139,7 @@ impl<'c, 'o> Collector<'c, 'o> {
             cancel.check()?;
             match message {
                 Message::Batch(part, number, batch) => self.batch(part, number, batch)?,
+                Message::Rejected(part, records) => self.rejected(part, records)?,
                 Message::Done { part, is_last, tally } => self.done(part, is_last, tally)?,
                 Message::Failed(error) => return Err(error),
             }
@@ -164,6 +174,29 @@ impl<'c, 'o> Collector<'c, 'o> {
         kept.map_err(|error| RunError::internal("cannot keep the events", error))
     }
 
+    /// Puts rejected records into the quarantine where it is their turn, else where they can wait.
+    fn rejected(&mut self, part: Part, records: Vec<Quarantined>) -> Result<(), RunError> {
+        let wanted = self.quarantine.wanted();
+        let Some(unit) = self.unit(part) else { return Ok(()) };
+        let (is_sure, before) = (part.block <= unit.next, unit.records);
+        // Each of those that wait is one record at least.
+        if unit.rejected.len() >= wanted {
+            return Ok(());
+        }
+        if is_sure && part.unit == self.next {
+            return self.write(records, before);
+        }
+        let spooled = self.spool.keep(&records).map_err(unkept)?;
+        if let Some(unit) = self.units.get_mut(&part.unit) {
+            if is_sure {
+                unit.rejected.push((before, spooled));
+            } else {
+                unit.waiting.entry(part.block).or_default().rejected.push(spooled);
+            }
+        }
+        Ok(())
+    }
+
     fn done(&mut self, part: Part, is_last: bool, tally: Box<Tally>) -> Result<(), RunError> {
         let Some(unit) = self.unit(part) else { return Ok(()) };
         unit.waiting.entry(part.block).or_default().done = Some((is_last, tally));
@@ -173,31 +206,30 @@ impl<'c, 'o> Collector<'c, 'o> {
                 self.keep(part, number, batch)?;
             }
             if let Some((is_last, tally)) = waiting.1.done {
-                self.accept(part, is_last, *tally);
+                self.accept(part, is_last, *tally)?;
             }
         }
         self.write_rejected()
     }
 
-    /// What waits of the next block of a unit: all of it, or the batches that came so far.
+    /// What waits of the next block of a unit: all of it, or what came so far. Its rejected records
+    /// count from now on.
     fn next_of(&mut self, unit: u64) -> Option<(u64, Waiting)> {
         let unit = self.units.get_mut(&unit).filter(|unit| !unit.is_over)?;
-        let block = unit.next;
-        unit.waiting.remove(&block).map(|waiting| (block, waiting))
+        let (block, before) = (unit.next, unit.records);
+        let mut waiting = unit.waiting.remove(&block)?;
+        unit.rejected.extend(waiting.rejected.drain(..).map(|spooled| (before, spooled)));
+        Some((block, waiting))
     }
 
-    fn accept(&mut self, part: Part, is_last: bool, tally: Tally) {
-        let Some(unit) = self.units.get_mut(&part.unit) else { return };
-        let before = unit.records;
-        unit.rejected.extend(tally.rejected.into_iter().map(|mut rejected| {
-            rejected.record = rejected.record.map(|record| record + before);
-            rejected
-        }));
+    fn accept(&mut self, part: Part, is_last: bool, tally: Tally) -> Result<(), RunError> {
+        let Some(unit) = self.units.get_mut(&part.unit) else { return Ok(()) };
         unit.records += tally.coverage.records.read;
         unit.next += 1;
         unit.is_over = is_last;
         if is_last {
-            unit.waiting.clear();
+            let void = std::mem::take(&mut unit.waiting);
+            self.spool.forget(void.values().map(|waiting| waiting.rejected.len()).sum()).map_err(unkept)?;
         }
         self.ingested.inventory.merge(tally.inventory);
         self.ingested.evidence.merge(tally.evidence);
@@ -205,19 +237,41 @@ impl<'c, 'o> Collector<'c, 'o> {
         self.ingested.reached.add(tally.reached);
         self.ingested.places.extend(tally.places);
         self.ingested.digests.extend(tally.digests);
+        Ok(())
     }
 
-    /// Writes the rejected records of units that are over, in the units' order.
+    /// Writes the rejected records that waited for their turn: those of the first unit that is not
+    /// over, and of the units before it.
     fn write_rejected(&mut self) -> Result<(), RunError> {
-        while let Some(unit) = self.units.get(&self.next)
-            && unit.is_over
-        {
-            for record in self.units.remove(&self.next).map(|unit| unit.rejected).unwrap_or_default() {
-                let written = self.quarantine.push(record);
-                written.map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+        while let Some(unit) = self.units.get_mut(&self.next) {
+            let is_over = unit.is_over;
+            for (before, spooled) in std::mem::take(&mut unit.rejected) {
+                let records = self.spool.take(spooled).map_err(unkept)?;
+                self.write(records, before)?;
             }
+            if !is_over {
+                break;
+            }
+            self.units.remove(&self.next);
             self.next += 1;
         }
         Ok(())
     }
+
+    /// Writes rejected records of a block before which its unit has so many records.
+    fn write(&mut self, records: Vec<Quarantined>, before: u64) -> Result<(), RunError> {
+        for mut record in records {
+            record.record = record.record.map(|record| record + before);
+            let written = self.quarantine.push(record);
+            written.map_err(|error| RunError::internal("cannot write the quarantine file", error))?;
+        }
+        Ok(())
+    }
 }
+
+fn unkept(error: io::Error) -> RunError {
+    RunError::internal("cannot keep rejected records in a temporary file", error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,12 @@ use arrow::record_batch::RecordBatch;
 use super::digests::Digests;
 use super::ingest::Ingested;
 use super::quarantine::{Quarantine, Quarantined};
+use super::range::{self, TELLING, TimeRange};
 use super::{Cancel, Loaded, Watch};
 use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
 use crate::event::absent;
-use crate::event::vocabulary::{OpClass, Outcome, Stream};
+use crate::event::vocabulary::{Outcome, Stream};
 use crate::identity::{Classifier, Inventory};
 use crate::json::Tape;
 use crate::lake::{self, Conflict, Partitions, Resolved, StoreError, Streams, StreamsBuilder};
@@ -27,8 +28,8 @@ const STAGE: &str = "classify";
 /// What events are settled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Queries.
-    Queries,
+    /// Queries about this time range.
+    Queries(TimeRange),
     /// A lake, where other records of them may arrive later.
     #[cfg(feature = "lake")]
     Lake,
@@ -55,6 +56,8 @@ pub(super) fn settle(
             cancel.check()?;
             *batches = resolver.resolve(std::mem::take(batches))?;
             learn_all(batches, &mut inventory)?;
+            let out_of_range = leave_out(resolver.purpose, batches)?;
+            resolver.coverage.skip_events(range::SKIPPED_AS, out_of_range);
         }
         Partitions::Files(files) => {
             let telling = parallel::map(threads, files.paths().iter().collect(), |path: &PathBuf| {
@@ -127,11 +130,23 @@ impl Resolver<'_, '_> {
 
 fn resolve(purpose: Purpose, batches: Vec<RecordBatch>, threads: usize) -> Result<Resolved, RunError> {
     let resolved = match purpose {
-        Purpose::Queries => lake::resolve(batches, threads),
+        Purpose::Queries(_) => lake::resolve(batches, threads),
         #[cfg(feature = "lake")]
         Purpose::Lake => lake::resolve_with_undo(&batches, threads),
     };
     resolved.map_err(broken)
+}
+
+/// Takes away what was kept only for what it tells, and says how many events these were.
+fn leave_out(purpose: Purpose, batches: &mut Vec<RecordBatch>) -> Result<u64, RunError> {
+    #[cfg_attr(not(feature = "lake"), expect(irrefutable_let_patterns, reason = "a lake keeps everything"))]
+    let Purpose::Queries(range) = purpose else {
+        return Ok(0);
+    };
+    let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+    let before = rows(batches);
+    *batches = batches.iter().map(|batch| range.only(batch)).collect::<Result<_, _>>().map_err(broken)?;
+    Ok((before - rows(batches)) as u64)
 }
 
 fn quarantined(conflict: Conflict) -> Quarantined {
@@ -144,10 +159,6 @@ fn quarantined(conflict: Conflict) -> Quarantined {
         detail: Some(format!("{} differs from the event's", conflict.column)),
     }
 }
-
-/// The classes of operations that tell of identities. An operation has one class, so all records of
-/// an event, and of an operation, are of the same.
-const TELLING: &[&str] = &[OpClass::WorkspaceManage.as_str(), OpClass::ConnectorManage.as_str()];
 
 /// Adds what successful writes of workspaces and access connectors say to the inventory.
 fn learn_all(batches: &[RecordBatch], inventory: &mut Inventory) -> Result<(), RunError> {
@@ -197,17 +208,26 @@ fn classify(
             let settle_one = |path: &PathBuf| {
                 cancel.check()?;
                 let batches = lake::store::read_partition(path).map_err(stored)?;
-                let Resolved { batches, duplicates, conflicts, .. } = resolve(purpose, batches, threads_of_each)?;
-                Ok((split_all(batches, classifier, threads_of_each)?, duplicates, conflicts))
+                let Resolved { mut batches, duplicates, conflicts, .. } = resolve(purpose, batches, threads_of_each)?;
+                let out_of_range = leave_out(purpose, &mut batches)?;
+                Ok((split_all(batches, classifier, threads_of_each)?, (duplicates, conflicts, out_of_range)))
             };
-            let add = |settled: Result<_, RunError>| {
+            let mut add = |settled: Result<_, RunError>| {
                 // Takes minutes where there is much: that it goes on must show.
                 watch.stage(STAGE);
-                let (split, duplicates, conflicts) = settled?;
+                let (split, (duplicates, conflicts, out_of_range)) = settled?;
                 resolver.count(duplicates, conflicts)?;
+                resolver.coverage.skip_events(range::SKIPPED_AS, out_of_range);
                 resolver.add(split, &mut streams)
             };
-            parallel::in_order(ahead, files.paths().iter().collect(), settle_one, add)?;
+            if files.are_too_large() {
+                for path in files.paths() {
+                    let pieces = files.divide(path).map_err(stored)?;
+                    pieces.iter().map(settle_one).try_for_each(&mut add)?;
+                }
+            } else {
+                parallel::in_order(ahead, files.paths().iter().collect(), settle_one, add)?;
+            }
         }
     }
     streams.finish(threads).map_err(stored)

@@ -3,9 +3,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::SyncSender;
 
-use arrow::array::AsArray;
-use arrow::array::BooleanArray;
-use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
@@ -14,17 +11,16 @@ use super::decoder::Decoder;
 use super::digests::ObjectDigest;
 use super::observe::{self, Said};
 use super::quarantine::Quarantined;
+use super::rejections::Rejections;
 use super::work::{Block, End, Large, Unit};
-use super::{Cancel, Reached, ReadOptions, Watch, skew};
+use super::{Cancel, Reached, ReadOptions, Watch, range, skew};
 use crate::coverage::{Coverage, FailedObject};
 use crate::digest::Hashing;
 use crate::error::RunError;
-use crate::event::vocabulary::LogSource;
-use crate::event::{EventBuilder, absent};
+use crate::event::EventBuilder;
 use crate::format;
 use crate::frame::Framer;
 use crate::identity::{Evidence, Inventory};
-use crate::lake;
 use crate::source::{Ahead, Object, OpenOptions, Reader, Seal};
 
 /// A part of the input: a unit, and the number of a block in it.
@@ -41,8 +37,6 @@ pub(super) struct Tally {
     pub(super) evidence: Evidence,
     pub(super) coverage: Coverage,
     pub(super) reached: Reached,
-    /// Numbered from 0 in the part.
-    pub(super) rejected: Vec<Quarantined>,
     /// The objects that were read to their end, where asked for.
     pub(super) places: Vec<ReadObject>,
     /// What was read of the objects, where asked for.
@@ -68,7 +62,9 @@ pub(super) const TAIL_BYTES: usize = 64 << 10;
 pub(super) enum Message {
     /// Events of a part, and how many batches of it came before.
     Batch(Part, u64, RecordBatch),
-    /// All of a part's events were sent.
+    /// The next rejected records of a part, numbered from 0 in the part.
+    Rejected(Part, Vec<Quarantined>),
+    /// All of a part's events and rejected records were sent.
     Done {
         part: Part,
         /// No block of the unit after this one counts.
@@ -133,15 +129,17 @@ impl<'w> Worker<'w> {
         watch: &'w dyn Watch,
         cancel: &'w Cancel,
         sender: SyncSender<Message>,
+        rejections: Rejections,
     ) -> Self {
         let framer = Framer::within(&options.limits);
+        let builder = EventBuilder::new(options.columns, options.limits.distinct, options.redaction);
         Self {
             options,
             watch,
             cancel,
             sender,
             framer: if options.by_members { framer.with_members(format::archive_reader()) } else { framer },
-            decoder: Decoder::new(EventBuilder::new(options.columns, options.limits.distinct, options.redaction)),
+            decoder: Decoder::new(builder, rejections, options.limits.depth),
             part: Part { unit: 0, block: 0 },
             batches: 0,
             chunk: vec![0; options.chunk_bytes.max(1)],
@@ -305,10 +303,12 @@ impl<'w> Worker<'w> {
         self.part = part;
         self.batches = 0;
         self.decoder.tally = Tally::default();
+        self.decoder.rejections.restart();
     }
 
     fn end(&mut self, is_last: bool) -> Result<(), Stop> {
         self.flush()?;
+        self.send_rejected()?;
         let tally = Box::new(std::mem::take(&mut self.decoder.tally));
         self.watch.decoded(tally.coverage.records.read, tally.coverage.records.rejected);
         self.sender.send(Message::Done { part: self.part, is_last, tally }).map_err(|_closed| Stop::Gone)
@@ -320,11 +320,24 @@ impl<'w> Worker<'w> {
             if self.decoder.builder.is_full() {
                 self.flush()?;
             }
+            if self.decoder.rejections.is_full() {
+                self.send_rejected()?;
+            }
         }
         Ok(())
     }
 
-    /// Sends the rows so far, without those out of the asked time range: these are evidence only.
+    /// Sends the records that were rejected since the last time.
+    fn send_rejected(&mut self) -> Result<(), Stop> {
+        let records = self.decoder.rejections.take();
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.sender.send(Message::Rejected(self.part, records)).map_err(|_closed| Stop::Gone)
+    }
+
+    /// Sends the rows so far, of those out of the asked time range only what tells something of others:
+    /// the rest is evidence.
     fn flush(&mut self) -> Result<(), Stop> {
         if self.decoder.builder.is_empty() {
             return Ok(());
@@ -335,12 +348,8 @@ impl<'w> Worker<'w> {
         let is_sure = self.part.block == 0;
         observe::observe(&batch, &mut tally.evidence, (&mut self.said, is_sure))?;
         skew::note(&batch, self.options.now, &mut tally.coverage.clock_skew)?;
-        let kept = in_range(&batch, self.options)?;
-        for _ in kept.num_rows()..batch.num_rows() {
-            tally.coverage.records.read -= 1;
-            tally.coverage.records.events -= 1;
-            tally.coverage.skip("out of range");
-        }
+        let kept = self.options.range().with_what_tells(&batch)?;
+        tally.coverage.skip_events(range::SKIPPED_AS, (batch.num_rows() - kept.num_rows()) as u64);
         if kept.num_rows() > 0 {
             let message = Message::Batch(self.part, self.batches, kept);
             self.sender.send(message).map_err(|_closed| Stop::Gone)?;
@@ -368,20 +377,4 @@ fn reopen_at(
         left -= length as u64;
     }
     Ok(reader)
-}
-
-fn in_range(batch: &RecordBatch, options: &ReadOptions) -> Result<RecordBatch, ArrowError> {
-    let (since, until) = (options.since, options.until);
-    let times = batch.column_by_name("time").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-    let (true, Some(times)) = (since.is_some() || until.is_some(), times) else { return Ok(batch.clone()) };
-    let sources = lake::text_column(batch, "source")?;
-    let keep: BooleanArray = (0..times.len())
-        .map(|row| {
-            let time = times.value(row);
-            // What an inventory states holds now, however long ago it was made so.
-            let is_stated = sources.get(row) == Some(LogSource::Inventory.as_str());
-            Some(is_stated || since.is_none_or(|since| time >= since.0) && until.is_none_or(|until| time < until.0))
-        })
-        .collect();
-    absent::filter(batch, &keep)
 }

@@ -357,6 +357,32 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
     panic!("waited for a minute");
 }
 
+/// The write of an access connector, long before what its identity does.
+const CONNECTOR_WRITE: &str = r#"{ "time": "2026-03-01T10:00:00Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.DATABRICKS/ACCESSCONNECTORS/AC", "operationName": "MICROSOFT.DATABRICKS/ACCESSCONNECTORS/WRITE", "category": "Administrative", "resultType": "Success", "resultSignature": "Succeeded.Created", "durationMs": "20", "correlationId": "99999999-8888-4777-8666-555555555551", "identity": {"claims":{"http://schemas.microsoft.com/identity/claims/objectidentifier":"e1e1e1e1-0000-4000-8000-000000000001","idtyp":"user"}}, "level": "Information", "properties": {"responseBody":"{\"id\":\"/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg/providers/Microsoft.Databricks/accessConnectors/ac\",\"identity\":{\"type\":\"SystemAssigned\",\"principalId\":\"d1d1d1d1-0000-4000-8000-000000000001\"}}"} }"#;
+
+/// The storage log names an object id and nothing else: whose it is was written weeks before.
+#[test]
+fn what_was_done_to_a_connector_before_the_range_tells_who_acts_in_it() {
+    let written = CONNECTOR_WRITE;
+    let read = r#"{ "time": "2026-05-04T10:00:00Z", "resourceId": "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/lake/blobServices/default", "category": "StorageRead", "operationName": "GetBlob", "statusCode": 200, "statusText": "Success", "correlationId": "99999999-8888-4777-8666-555555555552", "identity": {"type":"OAuth","requester":{"objectId":"D1D1D1D1-0000-4000-8000-000000000001"}}, "properties": {"accountName":"lake","objectKey":"/lake/b/x"} }"#;
+    let folder = folder(&[("a.json", written), ("b.json", read)]);
+
+    for limit in [&[][..], &["--memory-limit", "256MB"]] {
+        let mut arguments = vec!["identities", path(folder.path()), "--since", "2026-05-01", "--format", "json"];
+        arguments.extend(limit);
+        let output = airside(&arguments);
+
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let document: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(document["coverage"]["skipped"]["out of range"], 1);
+        assert_eq!(document["coverage"]["records"]["events"], 1);
+        let of_connector = |row: &&Value| row["principal_id"] == "d1d1d1d1-0000-4000-8000-000000000001";
+        let identity = document["identities"].as_array().unwrap().iter().find(of_connector).unwrap();
+        assert_eq!((&identity["stream"], &identity["events"]), (&"adac".into(), &1.into()));
+        assert!(identity["classified_by"].as_str().unwrap().starts_with("P1"), "{identity}");
+    }
+}
+
 #[test]
 fn events_out_of_range_are_skipped_but_still_tell_who_is_who() {
     let named = r#"{ "time": "2026-05-01T10:00:00Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/RESOURCEGROUPS/RG", "operationName": "MICROSOFT.RESOURCES/TAGS/WRITE", "category": "Administrative", "resultType": "Failure", "resultSignature": "Failed.Forbidden", "durationMs": "20", "correlationId": "99999999-8888-4777-8666-555555555551", "identity": {"claims":{"http://schemas.microsoft.com/identity/claims/objectidentifier":"d1d1d1d1-0000-4000-8000-000000000001","appid":"c1c1c1c1-0000-4000-8000-000000000001","idtyp":"app","appidacr":"2","xms_mirid":"/subscriptions/11111111-2222-4333-8444-555555555555/resourcegroups/rg/providers/Microsoft.Databricks/accessConnectors/ac"}}, "level": "Error", "properties": {} }"#;

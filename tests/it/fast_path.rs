@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use airside::generate::{self, Compress, Incidents, Inventory};
 use airside::lake::Streams;
+use airside::limits::Limits;
 use airside::pipeline::{self, Cancel, Quarantine, Quarantined, ReadOptions, Unwatched};
 use airside::source;
 use arrow::array::{Array, ArrayRef};
@@ -194,6 +195,27 @@ proptest! {
         let got = read(folder.path(), &ReadOptions { threads, block_bytes, ..ReadOptions::default() });
 
         assert_same(&expected, &got, "damaged");
+    }
+}
+
+/// Bodies are strings of JSON, which may be nested as deeply as records.
+#[test]
+fn json_in_strings_that_is_nested_too_deeply_is_left_alone_with_and_without_a_tape() {
+    let assignment = r#"{\"properties\":{\"roleDefinitionId\":\"b7e6dc6d-f1e8-4753-8033-0f276bb0955b\",\"principalId\":\"d1d1d1d1-0000-4000-8000-000000000001\",\"x\":NESTED}}"#;
+    let record = r#"{ "time": "2026-05-04T10:00:00Z", "resourceId": "/SUBSCRIPTIONS/11111111-2222-4333-8444-555555555555/PROVIDERS/MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/22222222-2222-4333-8444-555555555555", "operationName": "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "category": "Administrative", "resultType": "Start", "correlationId": "99999999-8888-4777-8666-555555555551", "identity": {}, "level": "Information", "properties": {"requestbody":"BODY"} }"#;
+    let nested = format!("{}{}", "[".repeat(25), "]".repeat(25));
+    let record = record.replace("BODY", &assignment.replace("NESTED", &nested));
+    let folder = folder(&[("a.json", record)]);
+
+    for (depth, is_read) in [(20, false), (40, true)] {
+        let limits = Limits { depth, ..Limits::default() };
+        let by_tape = read(folder.path(), &ReadOptions { limits, ..by_tape() });
+        let by_members = read(folder.path(), &ReadOptions { limits, ..ReadOptions::default() });
+
+        assert_same(&by_tape, &by_members, &format!("depth {depth}"));
+        let events = by_members.streams.iter().flatten().next().unwrap();
+        let has_role = events.column_by_name("role_id").unwrap().is_valid(0);
+        assert_eq!(has_role, is_read, "depth {depth}");
     }
 }
 

@@ -37,6 +37,8 @@ struct Settled {
     coverage: airside::coverage::Coverage,
     identities: Vec<(&'static str, RecordBatch)>,
     quarantine: Vec<String>,
+    /// The quarantine's bytes, and the uids of each stream, in the order in which they came.
+    as_it_came: (Vec<u8>, Vec<Vec<String>>),
 }
 
 fn settle(path: &Path, options: &ReadOptions) -> Settled {
@@ -53,7 +55,7 @@ fn settle(path: &Path, options: &ReadOptions) -> Settled {
         #[cfg(feature = "lake")]
         Streams::Lake(_) => unreachable!("nothing was read from a lake"),
     };
-    let mut quarantine: Vec<String> = String::from_utf8(written).unwrap().lines().map(str::to_owned).collect();
+    let mut quarantine: Vec<String> = String::from_utf8(written.clone()).unwrap().lines().map(str::to_owned).collect();
     quarantine.sort();
     Settled {
         is_on_disk: matches!(loaded.streams, Streams::Files { .. }),
@@ -61,7 +63,13 @@ fn settle(path: &Path, options: &ReadOptions) -> Settled {
         coverage: loaded.coverage.clone(),
         identities: loaded.classifier.side_tables().unwrap(),
         quarantine,
+        as_it_came: (written, batches.iter().map(|batches| batches.iter().flat_map(uids).collect()).collect()),
     }
+}
+
+fn uids(batch: &RecordBatch) -> Vec<String> {
+    let uids = text_column(batch, "event_uid").unwrap();
+    (0..batch.num_rows()).map(|row| uids.get(row).unwrap().to_owned()).collect()
 }
 
 fn rows(file: &Path) -> Vec<RecordBatch> {
@@ -134,6 +142,9 @@ fn duplicates_and_conflicts_are_the_same_on_disk_and_without_columns() {
     assert!(coverage.records.duplicates > 50 && coverage.conflicting_duplicates > 5, "{coverage:?}");
 
     hold(folder.path());
+    let first = settle(folder.path(), &on_disk(ReadColumns::ALL));
+    let again = settle(folder.path(), &ReadOptions { threads: 4, ..on_disk(ReadColumns::ALL) });
+    assert!(first.as_it_came == again.as_it_came, "events or quarantine come in another order");
 }
 
 #[test]

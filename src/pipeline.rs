@@ -123,7 +123,7 @@ impl Default for ReadOptions {
 impl ReadOptions {
     /// How objects are opened for this.
     pub(crate) fn open_options(&self) -> OpenOptions {
-        OpenOptions { limits: self.limits, hashing: self.hashing }
+        OpenOptions { limits: self.limits, hashing: self.hashing, room_bytes: self.block_bytes }
     }
 
     /// The time range that is asked for.

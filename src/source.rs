@@ -23,7 +23,7 @@ use crate::time::UtcMicros;
 pub use ahead::Ahead;
 #[cfg(feature = "azure")]
 pub use azure_blob::{Blob, BlobFolder, azure_credential, blob_folder};
-use decompress::{Bounds, Decompress};
+use decompress::{Bounds, Decompress, How};
 #[cfg(feature = "lake")]
 pub use {hours::hour_of, window::Window};
 
@@ -270,6 +270,9 @@ pub struct OpenOptions {
     pub limits: Limits,
     /// Whether their stored bytes are hashed as they are read.
     pub hashing: Hashing,
+    /// Decompressed bytes for which there is room at once, beside what is asked for: objects that hold
+    /// no more are decompressed whole. What is read does not depend on it.
+    pub room_bytes: usize,
 }
 
 impl From<&Limits> for OpenOptions {
@@ -310,7 +313,8 @@ impl Reader {
     }
 
     fn of(object: &Object, options: OpenOptions, input: io::Result<Input>) -> Result<Self, SourceError> {
-        let how = (Bounds::of(&options.limits), options.hashing);
+        let OpenOptions { limits, hashing, room_bytes } = options;
+        let how = How { bounds: Bounds::of(&limits), hashing, room_bytes };
         // What begins in its middle is not looked at for compression.
         let is_whole = object.start == 0;
         let begin = |input| if is_whole { Decompress::new(input, how) } else { Ok(Decompress::plain(input, how)) };

@@ -672,7 +672,7 @@ def versions(options, tools):
     ]
     words += [line.replace("==", " ") for line in (HERE / "requirements.txt").read_text().split()]
     lock = (HERE / "Cargo.lock").read_text().split("[[package]]")
-    for crate in ("sonic-rs", "simd-json", "flate2", "zlib-rs"):
+    for crate in ("sonic-rs", "simd-json", "libdeflater"):
         part = next((part for part in lock if f'name = "{crate}"' in part), "")
         words.append(f"{crate} {part.split('version = ')[1].split(chr(34))[1]}" if part else crate)
     if tools.rsigma:

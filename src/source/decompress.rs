@@ -1,11 +1,14 @@
 //! Undoes gzip and zstd, told by magic bytes, and stops where a stream is out of all proportion.
 
+mod at_once;
+mod begun;
 mod steps;
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
+use begun::Begun;
 use steps::Steps;
 
 use crate::digest::{Digest, Hasher, Hashing};
@@ -13,6 +16,9 @@ use crate::limits::Limits;
 
 /// Stored bytes that are read at once (256 KiB).
 const BUFFER_BYTES: usize = 256 << 10;
+
+/// The share of the room that what is stored takes, 1 by this: logs compress some ten times.
+const STORED_SHARE: usize = 4;
 
 /// Bytes that every object may hold whatever its ratio (64 MiB): so little is not worth refusing, and
 /// small files of few different records can be denser than any large one.
@@ -38,24 +44,42 @@ pub(super) struct Unfetched(pub(super) String);
 /// A stream that counts the bytes taken from it, and hashes them where that is asked for.
 #[derive(Debug)]
 struct Counted<R> {
-    inner: io::Chain<Cursor<Vec<u8>>, R>,
+    inner: Begun<R>,
     bytes: u64,
     hasher: Option<Hasher>,
+}
+
+impl<R: Read> Counted<R> {
+    fn of(inner: Begun<R>, hashing: Hashing) -> Self {
+        Self { inner, bytes: 0, hasher: Hasher::new(hashing) }
+    }
+
+    /// Takes, and counts, what was read of the stream already.
+    fn take_head(&mut self) {
+        let head = self.inner.take_head();
+        self.count(&head);
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+    }
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
-        self.bytes += length as u64;
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(buffer.get(..length).unwrap_or_default());
-        }
+        self.count(buffer.get(..length).unwrap_or_default());
         Ok(length)
     }
 }
 
 enum Codec<R> {
     Plain(Counted<R>),
+    /// All that a gzip stream holds.
+    Gunzipped(Counted<R>, Cursor<Vec<u8>>),
     Gzip(Box<Steps<flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>>>),
     Zstd(zstd::stream::read::Decoder<'static, BufReader<Counted<R>>>),
 }
@@ -65,6 +89,15 @@ pub(super) struct Decompress<R> {
     codec: Codec<R>,
     bytes: u64,
     bounds: Bounds,
+}
+
+/// How a stream is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) bounds: Bounds,
+    pub(super) hashing: Hashing,
+    /// Decompressed bytes for which there is room at once: what holds no more is decompressed whole.
+    pub(super) room_bytes: usize,
 }
 
 /// What a compressed stream may give.
@@ -79,6 +112,11 @@ impl Bounds {
     /// Those that a user can set, and the one that nobody needs to.
     pub(super) fn of(limits: &Limits) -> Self {
         Self { bytes: limits.object_bytes, ratio: limits.ratio, ratio_free_bytes: RATIO_FREE_BYTES }
+    }
+
+    /// Decompressed bytes that so many stored ones may give.
+    fn bytes_of(self, stored_bytes: u64) -> u64 {
+        self.bytes.min(stored_bytes.saturating_mul(self.ratio).max(self.ratio_free_bytes))
     }
 }
 
@@ -96,30 +134,43 @@ impl<R: Read> Decompress<R> {
     }
 
     /// Looks at the first bytes and chooses.
-    pub(super) fn new(mut input: R, (bounds, hashing): (Bounds, Hashing)) -> io::Result<Self> {
-        let mut magic = Vec::with_capacity(MAGIC_BYTES);
-        // `read_to_end` asks again after a short read and after an interruption.
-        input.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
+    pub(super) fn new(input: R, how: How) -> io::Result<Self> {
+        let mut begun = Begun::of(input);
+        begun.read_on(MAGIC_BYTES)?;
+        let magic = begun.head();
         let is_gzip = magic.starts_with(&GZIP_MAGIC);
         let is_zstd = magic == ZSTD_MAGIC
             || matches!(magic.split_first(), Some((0x50..=0x5f, rest)) if rest == ZSTD_SKIPPABLE_MAGIC);
-        let counted = Counted { inner: Cursor::new(magic).chain(input), bytes: 0, hasher: Hasher::new(hashing) };
         let codec = if is_gzip {
-            let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
-            Codec::Gzip(Box::new(Steps::of(flate2::bufread::MultiGzDecoder::new(buffered))))
+            Self::gzip(begun, how)
         } else if is_zstd {
-            let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
+            let buffered = BufReader::with_capacity(BUFFER_BYTES, Counted::of(begun, how.hashing));
             Codec::Zstd(zstd::stream::read::Decoder::with_buffer(buffered)?)
         } else {
-            Codec::Plain(counted)
+            Codec::Plain(Counted::of(begun, how.hashing))
         };
-        Ok(Self { codec, bytes: 0, bounds })
+        Ok(Self { codec, bytes: 0, bounds: how.bounds })
+    }
+
+    fn gzip(mut begun: Begun<R>, How { bounds, hashing, room_bytes }: How) -> Codec<R> {
+        let ends = begun.read_on(room_bytes / STORED_SHARE);
+        let stored = begun.head();
+        let room = bounds.bytes_of(stored.len() as u64).min(room_bytes as u64);
+        let bytes = if matches!(ends, Ok(true)) { at_once::gunzip(stored, room) } else { None };
+        begun.fail_with(ends.err());
+        let mut counted = Counted::of(begun, hashing);
+        if let Some(bytes) = bytes {
+            counted.take_head();
+            return Codec::Gunzipped(counted, Cursor::new(bytes));
+        }
+        let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
+        Codec::Gzip(Box::new(Steps::of(flate2::bufread::MultiGzDecoder::new(buffered))))
     }
 
     /// Takes the bytes as they are.
-    pub(super) fn plain(input: R, (bounds, hashing): (Bounds, Hashing)) -> Self {
-        let counted = Counted { inner: Cursor::new(Vec::new()).chain(input), bytes: 0, hasher: Hasher::new(hashing) };
-        Self { codec: Codec::Plain(counted), bytes: 0, bounds }
+    pub(super) fn plain(input: R, how: How) -> Self {
+        let counted = Counted::of(Begun::of(input), how.hashing);
+        Self { codec: Codec::Plain(counted), bytes: 0, bounds: how.bounds }
     }
 
     /// An error of the decompressor with the stream's kind and the place where it broke off.
@@ -141,11 +192,10 @@ impl<R: Read> Decompress<R> {
     }
 
     fn check(&self) -> io::Result<()> {
-        let Bounds { bytes, ratio, ratio_free_bytes } = self.bounds;
-        let by_ratio = self.stored_bytes_read().saturating_mul(ratio).max(ratio_free_bytes);
-        if matches!(self.codec, Codec::Plain(_)) || self.bytes <= bytes.min(by_ratio) {
+        if self.is_plain() || self.bytes <= self.bounds.bytes_of(self.stored_bytes_read()) {
             return Ok(());
         }
+        let Bounds { bytes, ratio, .. } = self.bounds;
         let name = self.name();
         let problem = if self.bytes > bytes {
             format!("{name} stream holds more than {bytes} bytes; export it in parts, or raise --max-object-size")
@@ -158,7 +208,7 @@ impl<R: Read> Decompress<R> {
     fn name(&self) -> &'static str {
         match self.codec {
             Codec::Plain(_) => "plain",
-            Codec::Gzip(_) => "gzip",
+            Codec::Gunzipped(..) | Codec::Gzip(_) => "gzip",
             Codec::Zstd(_) => "zstd",
         }
     }
@@ -170,7 +220,7 @@ impl<R: Read> Decompress<R> {
 
     fn counted(&self) -> &Counted<R> {
         match &self.codec {
-            Codec::Plain(counted) => counted,
+            Codec::Plain(counted) | Codec::Gunzipped(counted, _) => counted,
             Codec::Gzip(steps) => steps.decoder().get_ref().get_ref(),
             Codec::Zstd(decoder) => decoder.get_ref().get_ref(),
         }
@@ -178,7 +228,7 @@ impl<R: Read> Decompress<R> {
 
     fn counted_mut(&mut self) -> &mut Counted<R> {
         match &mut self.codec {
-            Codec::Plain(counted) => counted,
+            Codec::Plain(counted) | Codec::Gunzipped(counted, _) => counted,
             Codec::Gzip(steps) => steps.decoder_mut().get_mut().get_mut(),
             Codec::Zstd(decoder) => decoder.get_mut().get_mut(),
         }
@@ -187,7 +237,7 @@ impl<R: Read> Decompress<R> {
     /// Where the stored bytes come from.
     #[cfg(feature = "azure")]
     pub(super) fn input(&self) -> &R {
-        self.counted().inner.get_ref().1
+        self.counted().inner.rest()
     }
 
     /// The hash of the stored bytes that were taken, and whether these are all; `None` where they are
@@ -212,13 +262,11 @@ impl<R: Read + Seek> Decompress<R> {
     /// Goes on at this position of a stream that is not compressed; whether it is one.
     pub(super) fn seek(&mut self, position: u64) -> io::Result<bool> {
         let Codec::Plain(counted) = &mut self.codec else { return Ok(false) };
-        let (magic, input) = counted.inner.get_mut();
-        match input.seek(SeekFrom::Start(position)) {
+        match counted.inner.seek(SeekFrom::Start(position)) {
             // A pipe can only be read up to there.
             Err(error) if error.kind() == io::ErrorKind::NotSeekable => Ok(false),
             Err(error) => Err(error),
             Ok(_) => {
-                magic.seek(SeekFrom::End(0))?;
                 // What is not read in its order has no hash.
                 counted.hasher = None;
                 Ok(true)
@@ -233,6 +281,7 @@ impl<R: Read> Read for Decompress<R> {
         self.check()?;
         let read = match &mut self.codec {
             Codec::Plain(counted) => counted.read(buffer),
+            Codec::Gunzipped(_, bytes) => bytes.read(buffer),
             Codec::Gzip(steps) => steps.read(buffer),
             Codec::Zstd(decoder) => decoder.read(buffer),
         };

@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Bounds, Decompress};
+use super::{Bounds, Decompress, How, at_once};
 use crate::digest::Hashing;
 use crate::limits::Limits;
 
@@ -31,15 +31,27 @@ fn read(stored: &[u8], bounds: Bounds) -> (Vec<u8>, Option<String>) {
     read_in_chunks(stored, bounds, 1000)
 }
 
+/// The same, whether or not there is room to decompress it whole.
 fn read_in_chunks(stored: &[u8], bounds: Bounds, chunk_bytes: usize) -> (Vec<u8>, Option<String>) {
-    let mut stream = match Decompress::new(stored, (bounds, Hashing::Off)) {
+    let step_by_step = read_with_room(stored, bounds, chunk_bytes, 0);
+    for room_bytes in [100, 10_000, 8 << 20] {
+        assert!(read_with_room(stored, bounds, chunk_bytes, room_bytes) == step_by_step, "room for {room_bytes} bytes");
+    }
+    step_by_step
+}
+
+fn read_with_room(stored: &[u8], bounds: Bounds, chunk_bytes: usize, room_bytes: usize) -> (Vec<u8>, Option<String>) {
+    let mut stream = match Decompress::new(stored, How { bounds, hashing: Hashing::Off, room_bytes }) {
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), Some(error.to_string())),
     };
     let (mut all, mut chunk) = (Vec::new(), vec![0; chunk_bytes]);
     loop {
         match stream.read(&mut chunk) {
-            Ok(0) => return (all, None),
+            Ok(0) => {
+                assert_eq!(stream.stored_bytes_read(), stored.len() as u64);
+                return (all, None);
+            }
             Ok(length) => all.extend_from_slice(&chunk[..length]),
             Err(error) => return (all, Some(error.to_string())),
         }
@@ -150,4 +162,52 @@ fn what_lies_before_the_damage_is_given_whatever_is_asked_for_at_once() {
     // Half of the text, less what may be lost.
     let same = small.0.iter().zip(text.as_bytes()).take_while(|(got, expected)| got == expected).count();
     assert!(same > text.len() * 45 / 100, "{same} of {}", text.len());
+}
+
+#[test]
+fn one_sound_member_that_fits_is_decompressed_whole_and_nothing_else_is() {
+    let bytes = b"a record and another record";
+    let named = |header: flate2::GzBuilder| {
+        let mut encoder = header.write(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let header = flate2::GzBuilder::new().filename("PT1H.json").comment("an hour").extra(b"ab\x02\0cd".as_slice());
+    for stored in [gzip(bytes), named(header)] {
+        assert_eq!(at_once::gunzip(&stored, 27).as_deref(), Some(bytes.as_slice()));
+        assert_eq!(at_once::gunzip(&stored, 26), None, "there is room for one byte less");
+        assert_eq!(at_once::gunzip(&stored[..stored.len() - 1], 27), None, "its last byte is missing");
+        for behind in [stored.as_slice(), b"\0\0\0\0", b"garbage"] {
+            assert_eq!(at_once::gunzip(&[&stored, behind].concat(), 27), None, "followed by {behind:?}");
+        }
+    }
+    assert_eq!(at_once::gunzip(&gzip(b""), 0), Some(Vec::new()));
+    for stored in [b"".as_slice(), b"\x1f\x8b", b"\x1f\x8b\x08", &zstd(bytes)] {
+        assert_eq!(at_once::gunzip(stored, 27), None, "{stored:?}");
+    }
+}
+
+#[test]
+fn a_wrong_checksum_of_a_header_is_seen_with_and_without_room() {
+    // Fixed header, flag for its checksum, no time, no hints, unknown system; then a checksum that is none.
+    let mut stored = vec![0x1f, 0x8b, 8, 2, 0, 0, 0, 0, 0, 0xff, 0xaa, 0xaa];
+    stored.extend_from_slice(&gzip(b"text")[10..]);
+
+    let (given, error) = read(&stored, usual());
+
+    assert!(given.is_empty());
+    assert!(error.is_some_and(|error| error.starts_with("gzip stream is damaged")));
+}
+
+#[test]
+fn a_gzip_stream_with_any_byte_changed_reads_the_same_with_and_without_room() {
+    let stored = gzip(br#"{"time":"2026-01-01T00:00:00Z","category":"StorageRead"}"#);
+    for at in 0..stored.len() {
+        for change in [1, 2, 4, 8, 0x10, 0xff] {
+            let mut damaged = stored.clone();
+            damaged[at] ^= change;
+            // It asserts it.
+            read(&damaged, usual());
+        }
+    }
 }

@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::fs::{self, File};
+use std::io::Read;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -17,7 +17,6 @@ use std::thread;
 use airside_compare::files::{Kind, LogFile, logs_of};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use flate2::bufread::MultiGzDecoder;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize as Derived, Serialize};
 
@@ -90,22 +89,27 @@ fn main() -> Result<()> {
 struct Worker {
     what: What,
     buffer: Vec<u8>,
+    inflated: Vec<u8>,
     buffers: simd_json::Buffers,
     sum: Sum,
 }
 
 impl Worker {
     fn new(what: What) -> Self {
-        Self { what, buffer: vec![0; 2 * CHUNK_BYTES], buffers: simd_json::Buffers::default(), sum: Sum::default() }
+        let (inflated, buffers, sum) = Default::default();
+        Self { what, buffer: vec![0; 2 * CHUNK_BYTES], inflated, buffers, sum }
     }
 
     fn read(&mut self, file: &LogFile) -> Result<()> {
         let kind = Kind::of_container(file.container());
-        let opened = File::open(&file.path)?;
         if file.path.extension().is_some_and(|end| end == "gz") {
-            self.read_from(MultiGzDecoder::new(BufReader::with_capacity(CHUNK_BYTES, opened)), kind)
+            let mut inflated = std::mem::take(&mut self.inflated);
+            gunzip(&fs::read(&file.path)?, &mut inflated)?;
+            let read = self.read_from(inflated.as_slice(), kind);
+            self.inflated = inflated;
+            read
         } else {
-            self.read_from(opened, kind)
+            self.read_from(File::open(&file.path)?, kind)
         }
     }
 
@@ -165,6 +169,14 @@ impl Worker {
             }
         }
     }
+}
+
+/// Inflates a file of one gzip member, which ends with its length.
+fn gunzip(stored: &[u8], bytes: &mut Vec<u8>) -> Result<()> {
+    let length = stored.last_chunk().context("no gzip file")?;
+    bytes.resize(usize::try_from(u32::from_le_bytes(*length))?, 0);
+    libdeflater::Decompressor::new().gzip_decompress(stored, bytes)?;
+    Ok(())
 }
 
 /// A parser at the start of a record.

@@ -73,16 +73,29 @@ pub fn run(cli: &Cli, now: UtcMicros) -> Result<ExitCode, RunError> {
         Command::Sql(args) => sql::run(args, terminal, style, now),
         #[cfg(feature = "postgres")]
         Command::Serve(args) => serve::run(args, now),
+        #[cfg(not(feature = "postgres"))]
+        Command::Serve(_) => Err(lacks("endpoint for Postgres clients")),
         Command::Generate(args) => generate::run(args),
         #[cfg(feature = "lake")]
         Command::Ingest(args) => ingest::run(args, terminal, now),
         #[cfg(feature = "lake")]
         Command::Lake(command) => lake::run(command, now),
+        #[cfg(not(feature = "lake"))]
+        Command::Ingest(_) | Command::Lake(_) => Err(lacks("lakes")),
         Command::VerifyCustody(args) => custody::verify::run(args),
         Command::Config(ConfigCommand::Show(args)) => config::show(args),
         Command::Completions { shell } => shell::completions(*shell),
         Command::Man(args) => shell::man(args),
         Command::Rules(command) => rules::run(command, terminal, style, now),
+    }
+}
+
+/// The error of a build without something.
+#[cfg(not(all(feature = "lake", feature = "postgres")))]
+fn lacks(what: &str) -> RunError {
+    RunError::Usage {
+        message: format!("this build has no {what}"),
+        hint: Some(format!("{} makes one that has", crate::error::FULL_BUILD)),
     }
 }
 

@@ -1,5 +1,8 @@
 //! What ends a run, and with which exit code.
 
+/// The command that makes a build with everything, for messages of those that lack something.
+pub const FULL_BUILD: &str = "cargo install --locked --path . --all-features";
+
 /// The exit codes that other programs rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
@@ -7,9 +10,9 @@ pub enum ExitCode {
     Ran = 0,
     /// Findings at or above `--fail-on`.
     Findings = 1,
-    /// A rule is wrong.
+    /// A rule is wrong, or was stopped.
     Rule = 2,
-    /// Usage or configuration, or a named path that does not exist; nothing was done.
+    /// Usage or configuration, or something named that is not there; nothing was written.
     Usage = 3,
     /// Ran, but an object could not be read.
     Unreadable = 4,

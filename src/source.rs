@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use crate::cancel::Cancel;
 use crate::digest::{Digest, Hasher, Hashing};
+use crate::error::FULL_BUILD;
 use crate::limits::Limits;
 use crate::time::UtcMicros;
 pub use ahead::Ahead;
@@ -53,8 +54,7 @@ pub enum SourceError {
     },
     /// A blob is named, and this program was built without what reads it.
     #[error(
-        "{path}: this build has no Azure source; build it with `cargo build --release --features azure`, or copy \
-         the blobs to a folder first"
+        "{path}: this build has no Azure source; {FULL_BUILD} makes one that has, or copy the blobs to a folder first"
     )]
     NoAzure {
         /// The argument without its query.

@@ -12,6 +12,8 @@ pub mod custody;
 pub mod events;
 pub mod generate;
 pub mod identities;
+#[cfg(not(all(feature = "lake", feature = "postgres")))]
+pub mod lacking;
 #[cfg(feature = "lake")]
 pub mod lake;
 pub mod limits;
@@ -51,11 +53,11 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0        ran, whatever was found
-  1        findings at or above --fail-on; of verify-custody: something differs
-  2        a rule is wrong, or asked for more time or memory than it may have
-  3        usage or configuration, or a named path that does not exist; nothing was done
+  1        findings at or above --fail-on; of verify-custody: something differs or cannot be read
+  2        a rule is wrong, or asked for more time or memory than it may have; a case of rules test failed
+  3        usage or configuration, or something named that is not there; nothing was written
   4        ran, but an object could not be read; findings are still written
-  5        internal error, disk full
+  5        internal error, disk full; a query of sql was stopped; lake verify found something wrong
   130, 143 interrupted
 Where several hold: 130 or 143, then 3, 2, 5, 4, 1, 0.";
 
@@ -83,6 +85,10 @@ pub enum Command {
     /// Ask questions in SQL: one query, or a prompt
     #[command(after_long_help = SQL_EXAMPLES)]
     Sql(Box<SqlArgs>),
+    #[cfg(not(feature = "postgres"))]
+    #[command(hide = true, disable_help_flag = true)]
+    #[expect(missing_docs, reason = "its documentation would be its help")]
+    Serve(lacking::Words),
     /// Answer questions in SQL from programs that speak to Postgres, such as psql and Grafana
     #[cfg(feature = "postgres")]
     #[command(after_long_help = SERVE_EXAMPLES)]
@@ -90,11 +96,19 @@ pub enum Command {
     /// Make a tenant: honest work, planted incidents, and the truth about both
     #[command(after_long_help = GENERATE_EXAMPLES)]
     Generate(Box<generate::GenerateArgs>),
+    #[cfg(not(feature = "lake"))]
+    #[command(hide = true, disable_help_flag = true)]
+    #[expect(missing_docs, reason = "its documentation would be its help")]
+    Ingest(lacking::Words),
+    #[cfg(not(feature = "lake"))]
+    #[command(hide = true, disable_help_flag = true)]
+    #[expect(missing_docs, reason = "its documentation would be its help")]
+    Lake(lacking::Words),
     /// Append what is new in logs to a lake, a Delta table, exactly once
     #[cfg(feature = "lake")]
     #[command(after_long_help = INGEST_EXAMPLES)]
     Ingest(Box<lake::IngestArgs>),
-    /// Look after a lake: put small files together, delete old ones, list what was read, verify
+    /// Look after a lake: put small files together, delete old ones, list its commits, verify
     #[cfg(feature = "lake")]
     #[command(subcommand)]
     Lake(lake::LakeCommand),
@@ -165,7 +179,9 @@ Examples:
   airside show 3f2a9bc1 exports/ --raw | jq .
       The bytes as they lie in the file, for other programs
   airside show 3f2a9bc1,77d0e5aa exports/ --format json
-      Several, with address, bytes, record and columns";
+      Several, with address, bytes, record and columns
+  airside show exports/activity.json:4711 exports/
+      The one at a place, as findings show it";
 
 const SQL_EXAMPLES: &str = "\
 Examples:
@@ -201,7 +217,7 @@ Examples:
 const GENERATE_EXAMPLES: &str = "\
 Examples:
   airside generate tenant/
-      A small tenant with one incident a rule; tenant/truth.json says what must be found
+      A small tenant with an incident for all rules but one; tenant/truth.json says what must be found
   airside generate load/ --seed 7 --workspaces 200 --days 30 --events-per-day 1000000 --gzip
       Something to measure with
   airside generate one/ --incidents dbmi-storage-data-access --forms log-analytics,rest --no-inventory

@@ -73,7 +73,7 @@ impl Desk {
         let cancel = Arc::new(Cancel::default());
         let signals = engine::watch_signals(&runtime, &cancel)?;
         let (config, config_file) = engine::config_and_file(read.config.as_deref())?;
-        let library = engine::library(&runtime, &[], &config, &cancel)?;
+        let library = engine::shipped_rules(&runtime, &config, &cancel)?;
         Ok(Self {
             runtime: runtime.handle().clone(),
             threads: Some(runtime),
@@ -141,9 +141,9 @@ impl Desk {
         let loaded = engine::load((read, columns), listing, &mut outputs, (&self.machine, &progress, &self.cancel));
         progress.finish();
         let mut loaded = loaded?;
-        engine::show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
+        engine::show_rejected(&loaded.rejected, &loaded.coverage, engine::Kept::by(&outputs));
         let lists = vec![("allowed_ip", self.config.allowed_ip_table()?)];
-        let exceptions = Exceptions::new(self.config.expected.clone(), &self.library)?;
+        let exceptions = Exceptions::without_rules(self.config.expected.clone(), &self.library);
         let Machine { threads, memory_bytes, .. } = self.machine;
         let opened = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads);
         let opened = self.wait(opened)?;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
-use crate::cli::args::ConfigShowArgs;
+use crate::cli::args::{ConfigShowArgs, must_exist};
 use crate::cli::engine;
 use crate::cli::output::to_stdout;
 use crate::error::{ExitCode, RunError};
@@ -31,8 +31,9 @@ pub fn show(args: &ConfigShowArgs) -> Result<ExitCode, RunError> {
     let cancel = Cancel::default();
     let config = engine::config(args.config.as_deref())?;
     // The rules as they are without the file: what it changes is told apart from what it repeats.
-    let library = engine::library(&runtime, &[], &Config::default(), &cancel)?;
-    engine::library(&runtime, &[], &config, &cancel)?;
+    args.rules.iter().try_for_each(|folder| must_exist(folder))?;
+    let library = engine::library(&runtime, &args.rules, &Config::default(), &cancel)?;
+    engine::library(&runtime, &args.rules, &config, &cancel)?;
     let file = args.config.as_ref().map(|file| file.display().to_string());
     let text = text(&config, library.rules(), file.as_deref().unwrap_or("no file"));
     to_stdout(|out| out.write_all(text.as_bytes()).map_err(|source| ReportError::Write { source }))?;

@@ -79,9 +79,10 @@ pub fn run(args: &ScanArgs, format: DryRunFormat, style: Style, now: UtcMicros) 
     let rules = library.select(&engine::selection(&wanted, config.profile))?;
     #[cfg(feature = "lake")]
     if let Some(lake) = engine::lake_of(&read)? {
+        let lake = crate::source::without_query(lake);
         return Err(RunError::Usage {
-            message: format!("{} is a lake, of which nothing is to be planned", crate::source::without_query(lake)),
-            hint: Some("airside lake history says what is in it".to_owned()),
+            message: format!("{lake} is a lake, of which nothing is to be planned"),
+            hint: Some(format!("airside lake history {lake} says what is in it")),
         });
     }
     let listing = engine::list(&read)?;

@@ -37,11 +37,11 @@ use crate::sql::tables;
 #[cfg(feature = "lake")]
 pub(super) use machine::half_of_memory;
 use machine::runtime_of_one_thread;
-pub(super) use machine::{Machine, available_threads, memory_limit, runtime};
-pub(super) use notices::show_rejected;
+pub(super) use machine::{Machine, available_threads, runtime};
+pub(super) use notices::{Kept, show_rejected};
 use notices::{show_left_out, show_stopped};
 use settings::baseline_and_file;
-pub(super) use settings::{baseline, config, config_and_file, library, selection};
+pub(super) use settings::{baseline, config, config_and_file, library, selection, shipped_rules};
 pub(super) use signals::watch_signals;
 
 /// Most rules whose columns are looked for before anything is read.
@@ -106,11 +106,20 @@ pub(super) fn list(read: &ReadOptions) -> Result<Listing, RunError> {
     if lake_of(read)?.is_some() {
         return Ok(Listing::default());
     }
+    #[cfg(not(feature = "lake"))]
+    refuse_lakes(read)?;
     inventory::check(read)?;
     let inventory = read.inventory.iter().map(|path| path.display().to_string());
     let paths: Vec<String> = read.paths.iter().cloned().chain(inventory).collect();
     let options = ListOptions { since: read.since, until: read.until };
     source::list(&paths, &options).map_err(|error| RunError::usage(error.to_string()))
+}
+
+/// Read as logs, the files of a lake would be records that nobody understands.
+#[cfg(not(feature = "lake"))]
+fn refuse_lakes(read: &ReadOptions) -> Result<(), RunError> {
+    let lake = read.paths.iter().find(|path| std::path::Path::new(path).join("_delta_log").is_dir());
+    lake.map_or(Ok(()), |lake| Err(super::lacks(&format!("lakes, which {lake} is one of"))))
 }
 
 /// The lake that is to be read, if it is one.
@@ -164,8 +173,10 @@ pub(super) fn execute(
 ) -> Result<Scan, RunError> {
     let Engine { machine, runtime, cancel } = engine;
     let (config, config_file) = config_and_file(request.read.config.as_deref())?;
-    let folders = request.rules.as_ref().map(|rules| rules.folders.as_slice()).unwrap_or_default();
-    let library = library(runtime, folders, &config, cancel)?;
+    let library = match &request.rules {
+        Some(wanted) => library(runtime, &wanted.folders, &config, cancel)?,
+        None => shipped_rules(runtime, &config, cancel)?,
+    };
     let rules = match &request.rules {
         Some(wanted) => library.select(&selection(wanted, config.profile))?,
         None => Vec::new(),
@@ -174,7 +185,10 @@ pub(super) fn execute(
     let baseline = request.baseline.as_deref().map(baseline_and_file).transpose()?;
     let files = config_file.into_iter().chain(baseline.as_ref().and_then(|(_, file)| file.clone())).collect();
     let lists = Lists { allowed_ip: config.allowed_ip_table()?, baseline: baseline.map(|(baseline, _)| baseline) };
-    let exceptions = Exceptions::new(config.expected, &library)?;
+    let exceptions = match &request.rules {
+        Some(_) => Exceptions::new(config.expected, &library)?,
+        None => Exceptions::without_rules(config.expected, &library),
+    };
     let experimental =
         rules.iter().filter(|rule| rule.head.status == Status::Experimental).map(|rule| rule.head.id.clone());
     let experimental = experimental.collect();
@@ -185,7 +199,7 @@ pub(super) fn execute(
     progress.finish();
     let (analysis, digests) = ran?;
     let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped } = analysis;
-    show_rejected(&rejected, &coverage, outputs.quarantine.is_some());
+    show_rejected(&rejected, &coverage, Kept::by(outputs));
     show_left_out(&coverage);
     show_stopped(&stopped);
     let rules = asked_for;

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 
 use crate::cli::args::events::EventsArgs;
 use crate::cli::custody::{Custody, Facts, InputFile};
-use crate::cli::engine::{Machine, config_and_file, list, load, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{Kept, Machine, config_and_file, list, load, runtime, show_rejected, watch_signals};
 use crate::cli::output::recorded::Stdout;
 use crate::cli::output::{OutputFile, Outputs, QuietPipe, Terminal};
 use crate::cli::progress::Progress;
@@ -42,7 +42,7 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let loaded = load((&read, ReadColumns::ALL), listing, &mut outputs, (&machine, &progress, &cancel));
     progress.finish();
     let mut loaded = loaded?;
-    show_rejected(&loaded.rejected, &loaded.coverage, outputs.quarantine.is_some());
+    show_rejected(&loaded.rejected, &loaded.coverage, Kept::by(&outputs));
     let log = outputs.custody.as_ref().map(Custody::log).filter(|_| format.is_some());
     let mut stdout = BufWriter::new(QuietPipe::new(Stdout::lock(log)));
     let mut sinks: Vec<(EventFormat, &mut dyn Write)> =

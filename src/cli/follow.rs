@@ -12,7 +12,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::cli::args::{ProgressChoice, ReadOptions, ScanArgs};
-use crate::cli::engine::{Engine, Machine, execute, list, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{Engine, Kept, Machine, execute, list, runtime, show_rejected, watch_signals};
 use crate::cli::ingest::{Job, refuse_what_is_no_archive};
 use crate::cli::output::{Outputs, Terminal, to_stdout};
 use crate::cli::scan::{format, hide};
@@ -59,7 +59,7 @@ pub(super) fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMic
         let listing = list(&read)?;
         let mut quarantine = Quarantine::new(None);
         let appended = job.append(&read, listing, &mut quarantine, (&runtime, &Unwatched, &cancel, now))?;
-        show_rejected(&appended.rejected, &appended.coverage, false);
+        show_rejected(&appended.rejected, &appended.coverage, Kept::Nowhere);
         for name in &appended.replaced {
             writeln!(io::stderr(), "replaced since it was read: {}", Escaped(name)).unwrap_or_default();
         }

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::cli::args::ReadOptions;
 use crate::cli::args::lake::IngestArgs;
 use crate::cli::custody::{Custody, Facts};
-use crate::cli::engine::{Machine, lake_of, list, runtime, show_rejected, watch_signals};
+use crate::cli::engine::{Kept, Machine, lake_of, list, runtime, show_rejected, watch_signals};
 use crate::cli::output::{Outputs, Terminal, to_recorded_stdout};
 use crate::cli::progress::Progress;
 use crate::cli::readability;
@@ -28,6 +28,12 @@ use crate::time::UtcMicros;
 ///
 /// Whatever ended the run.
 pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<ExitCode, RunError> {
+    if args.read.config.is_some() {
+        return Err(RunError::Usage {
+            message: "a lake keeps events, of which a configuration says nothing".to_owned(),
+            hint: Some("name --config where the lake is scanned".to_owned()),
+        });
+    }
     let read = args.read.options(now)?;
     refuse_what_is_no_archive(&read)?;
     let job = Job {
@@ -45,7 +51,7 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let appended = job.append(&read, listing, &mut quarantine, (&runtime, &progress, &cancel, now));
     progress.finish();
     let appended = appended?;
-    show_rejected(&appended.rejected, &appended.coverage, outputs.quarantine.is_some());
+    show_rejected(&appended.rejected, &appended.coverage, Kept::by(&outputs));
     if let Some(file) = &mut outputs.coverage {
         file.write_with(|out| json::write_pretty(out, &appended.coverage))?;
     }

@@ -8,6 +8,7 @@ use crate::cli::engine::runtime;
 use crate::cli::output::{OutputFile, Overwrite, Terminal, to_stdout};
 use crate::error::{ExitCode, RunError};
 use crate::report::escape::Escaped;
+use crate::report::layout::counted;
 use crate::report::{ReportError, Style};
 use crate::rule::{self, Rule};
 use crate::time::UtcMicros;
@@ -24,7 +25,7 @@ mod show;
 /// What checking found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckOutcome {
-    /// How many rules were looked at.
+    /// How many rules there are, where nothing is wrong with any.
     pub rules: usize,
     /// What is wrong, each with file, line and column.
     pub problems: Vec<String>,
@@ -128,7 +129,7 @@ fn import(args: &ImportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
 fn import(_args: &ImportArgs, _now: UtcMicros) -> Result<ExitCode, RunError> {
     Err(RunError::Usage {
         message: "this build does not read Sigma rules".to_owned(),
-        hint: Some("cargo install --locked --path . --features sigma makes one that does".to_owned()),
+        hint: Some(format!("{} makes one that does", crate::error::FULL_BUILD)),
     })
 }
 
@@ -146,7 +147,7 @@ fn write_check(outcome: &CheckOutcome, out: &mut dyn Write) -> io::Result<()> {
     }
     match outcome.problems.len() {
         0 => writeln!(out, "{} rules checked, nothing wrong", outcome.rules),
-        wrong => writeln!(out, "{} rules checked, {wrong} wrong", outcome.rules),
+        wrong => writeln!(out, "{} found", counted(wrong as u64, "mistake")),
     }
 }
 

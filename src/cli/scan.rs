@@ -22,6 +22,10 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
     if args.follow.follow {
         return crate::cli::follow::run(args, terminal, style, now);
     }
+    #[cfg(not(feature = "lake"))]
+    if args.follow {
+        return Err(crate::cli::lacks("lakes, which --follow keeps events in"));
+    }
     if let Some(format) = args.dry_run {
         return dry_run::run(args, format, style, now);
     }

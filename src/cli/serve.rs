@@ -42,6 +42,12 @@ const CLIENT_THREADS: usize = 2;
 /// Whatever ended the run, at the latest [`RunError::Interrupted`]. An address that cannot be
 /// listened at, a password or a certificate that cannot be used are found before anything is read.
 pub fn run(args: &ServeArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
+    if args.read.custody.is_some() {
+        return Err(RunError::Usage {
+            message: "--custody records one answer, and an endpoint gives many".to_owned(),
+            hint: Some("airside sql PATH -c SQL --custody FILE asks one question and records it".to_owned()),
+        });
+    }
     let read = args.read.options(now)?;
     let (login, made_up) = Login::of(&args.user, args.password_file.as_deref())?;
     let door = Door::open(args)?;

@@ -21,7 +21,7 @@ use crate::time::UtcMicros;
 mod find;
 mod print;
 
-use find::Found;
+use find::{Found, Wanted};
 
 /// An event with its record.
 struct Shown {
@@ -36,7 +36,7 @@ struct Shown {
 /// Whatever ended the run; an event that is not there is a usage error.
 pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, RunError> {
     let read = args.read.options(now)?;
-    let wanted = find::prefixes(&args.uids)?;
+    let wanted = Wanted::parse(&args.event)?;
     let desk = Desk::new(&read)?;
     let (cancel, limits) = (desk.cancel().clone(), read.limits);
     let listing = list(&read)?;

@@ -81,7 +81,7 @@ fn prompt(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> R
 fn prompt(_: &SqlArgs, _: Terminal, _: Style, _: UtcMicros) -> Result<ExitCode, RunError> {
     Err(RunError::Usage {
         message: "this build has no prompt".to_owned(),
-        hint: Some("-c SQL asks one query; cargo build --release --features prompt builds the prompt in".to_owned()),
+        hint: Some(format!("-c SQL asks one query; {} makes a build with a prompt", crate::error::FULL_BUILD)),
     })
 }
 

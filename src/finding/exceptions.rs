@@ -13,7 +13,7 @@ use arrow::record_batch::RecordBatch;
 use crate::arm::is_at_or_under;
 use crate::coverage::ExceptionCoverage;
 use crate::error::RunError;
-use crate::rule::load::Library;
+use crate::rule::load::{KNOWN_BY_FOLDER, Library};
 use crate::sql::tables::side_table;
 use crate::time::UtcMicros;
 
@@ -50,6 +50,12 @@ struct Row {
     past_date: u64,
 }
 
+impl Row {
+    fn new(rule_id: String, expected: Expected) -> Self {
+        Self { expected, rule_id, in_time: 0, past_date: 0 }
+    }
+}
+
 impl Exceptions {
     /// Finds the rule of every exception.
     ///
@@ -60,11 +66,24 @@ impl Exceptions {
         let (mut rows, mut unknown) = (Vec::with_capacity(expected.len()), Vec::new());
         for expected in expected {
             match library.find(&expected.rule) {
-                Ok(rule) => rows.push(Row { rule_id: rule.head.id.clone(), expected, in_time: 0, past_date: 0 }),
+                Ok(rule) => rows.push(Row::new(rule.head.id.clone(), expected)),
                 Err(error) => unknown.push(format!("{}: {error}", expected.place)),
             }
         }
-        if unknown.is_empty() { Ok(Self { rows, ..Self::default() }) } else { Err(RunError::usage(unknown.join("\n"))) }
+        if unknown.is_empty() {
+            return Ok(Self { rows, ..Self::default() });
+        }
+        Err(RunError::Usage { message: unknown.join("\n"), hint: Some(KNOWN_BY_FOLDER.to_owned()) })
+    }
+
+    /// The same where no rule runs: a rule that is not known keeps the name that the exception has for it.
+    pub fn without_rules(expected: Vec<Expected>, library: &Library) -> Self {
+        let row = |expected: Expected| {
+            let id =
+                library.find(&expected.rule).map_or_else(|_unknown| expected.rule.clone(), |rule| rule.head.id.clone());
+            Row::new(id, expected)
+        };
+        Self { rows: expected.into_iter().map(row).collect(), ..Self::default() }
     }
 
     /// Notes that the evidence of this rule is being folded.

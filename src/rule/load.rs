@@ -84,6 +84,9 @@ const SHIPPED: &[Shipped] = shipped![
     "infra_doing_data/dbmi-user-delegation-key",
 ];
 
+/// What to do where a configuration names a rule that there is not.
+pub(crate) const KNOWN_BY_FOLDER: &str = "rules of yours are known where --rules DIR names their folder";
+
 /// Whether a rule is one of those compiled in, as it was compiled in.
 pub(crate) fn is_shipped(rule: &Rule) -> bool {
     SHIPPED.iter().any(|(file, text, _)| *file == rule.file && *text == rule.sql)
@@ -179,16 +182,17 @@ impl Library {
     ///
     /// [`RunError::Usage`] with everything that is wrong: unknown rules and parameters, types.
     pub fn configure(&mut self, configs: &BTreeMap<String, RuleConfig>) -> Result<(), RunError> {
-        let mut wrong = Vec::new();
+        let (mut wrong, mut hint) = (Vec::new(), None);
         for (name, config) in configs {
             if let Err(unknown) = self.find(name) {
                 wrong.push(format!("{}: {unknown}", config.place));
+                hint = Some(KNOWN_BY_FOLDER.to_owned());
             }
             for rule in self.rules.iter_mut().filter(|rule| rule.answers_to(name)) {
                 wrong.extend(configure(rule, config).err().unwrap_or_default());
             }
         }
-        if wrong.is_empty() { Ok(()) } else { Err(RunError::usage(wrong.join("\n"))) }
+        if wrong.is_empty() { Ok(()) } else { Err(RunError::Usage { message: wrong.join("\n"), hint }) }
     }
 
     /// The rules that run, by id.

@@ -236,6 +236,6 @@ fn a_build_without_azure_says_how_to_get_it_and_shows_no_secret() {
     for argument in ["az://acme/logs", "HTTPS://acme.blob.core.windows.net/logs?sig=c2VjcmV0"] {
         let message = list(&[argument.to_owned()], &ListOptions::default()).unwrap_err().to_string();
 
-        assert!(message.contains("--features azure") && !message.contains("c2Vj"), "{message}");
+        assert!(message.contains("--all-features") && !message.contains("c2Vj"), "{message}");
     }
 }

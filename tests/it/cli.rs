@@ -544,3 +544,67 @@ fn help_has_examples_and_version_is_the_packages() {
     let version = airside(&["--version"]);
     assert_eq!(stdout(&version).trim(), concat!("airside ", env!("CARGO_PKG_VERSION")));
 }
+
+/// Rules of one's own are known where `--rules` names their folder; other commands run none.
+#[test]
+fn a_configuration_for_rules_of_ones_own_is_taken_by_every_command() {
+    let rule = fs::read_to_string(root().join("queries/infra_doing_data/dbmi-graph-token.sql")).unwrap();
+    let rule = rule.replace("dbmi-graph-token", "my-rule").replace("aliases = [\"R08\"]", "aliases = []");
+    let config = "[rules.my-rule]\nseverity = \"low\"\n[[expected]]\nrule = \"my-rule\"\nreason = \"known\"\n";
+    let folder = folder(&[("rules/my-rule.sql", rule.as_str()), ("airside.toml", config)]);
+    let (config, rules) = (folder.path().join("airside.toml"), folder.path().join("rules"));
+    let (config, rules) = (path(&config), path(&rules));
+    let expected = "SELECT rule_id, reason FROM expected";
+
+    for arguments in [
+        &["scan", "sample-logs/tenant", "--config", config, "--rules", rules][..],
+        &["config", "show", "--config", config, "--rules", rules],
+        &["identities", "sample-logs/tenant", "--config", config],
+        &["matrix", "sample-logs/tenant", "--config", config],
+        &["sql", "sample-logs/tenant", "--config", config, "-c", expected, "--format", "csv"],
+    ] {
+        let output = airside(arguments);
+
+        assert_eq!(code(&output), 0, "{arguments:?}: {}", stderr(&output));
+        match arguments[0] {
+            "config" => assert!(stdout(&output).contains("[rules.my-rule]"), "{}", stdout(&output)),
+            "sql" => assert_eq!(stdout(&output).lines().nth(1), Some("my-rule,known")),
+            _ => {}
+        }
+    }
+    let unknown = airside(&["scan", "sample-logs/tenant", "--config", config]);
+    assert_eq!(code(&unknown), 3);
+    assert!(stderr(&unknown).contains("hint: rules of yours are known where --rules DIR names their folder"));
+}
+
+#[test]
+fn a_principal_known_by_a_name_alone_stands_there_once_with_what_it_did() {
+    let output = airside(&["identities", "sample-logs/tenant", "--format", "ndjson"]);
+    let rows: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let named = |row: &Value| ["principal_id", "app_id", "name", "arm_id"].map(|field| row[field].to_string());
+
+    let mut all: Vec<[String; 4]> = rows.iter().map(named).collect();
+    let before = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), before, "somebody stands there twice");
+    let by_name: Vec<&Value> =
+        rows.iter().filter(|row| row["principal_id"].is_null() && row["name"].is_string()).collect();
+    assert!(!by_name.is_empty());
+    for row in by_name {
+        assert!(row["events"].as_u64().unwrap() > 0, "{row}");
+    }
+}
+
+#[cfg(feature = "lake")]
+#[test]
+fn a_lake_takes_no_configuration_for_it_keeps_events() {
+    let folder = folder(&[("airside.toml", "")]);
+    let (config, lake) = (folder.path().join("airside.toml"), folder.path().join("lake"));
+
+    let output = airside(&["ingest", "sample-logs/tenant", "--lake", path(&lake), "--config", path(&config)]);
+
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("name --config where the lake is scanned"), "{}", stderr(&output));
+    assert!(!lake.exists());
+}

@@ -243,6 +243,19 @@ fn standard_input_is_hashed_as_it_came() {
     assert_eq!(code(&verified.output().unwrap()), 0);
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn an_endpoint_takes_no_manifest_for_it_has_no_end() {
+    let folder = folder(&[("logs/a.json", lines(0..3))]);
+    let custody = folder.path().join("custody.json");
+
+    let output = airside(&["serve", path(&folder.path().join("logs")), "--custody", path(&custody)]);
+
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("airside sql PATH -c SQL --custody FILE"), "{}", stderr(&output));
+    assert!(!custody.exists());
+}
+
 #[test]
 fn every_command_that_reads_can_write_a_manifest() {
     let folder = folder(&[("logs/a.json", lines(0..3))]);

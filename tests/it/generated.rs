@@ -27,6 +27,13 @@ fn mixes() -> impl Iterator<Item = (Vec<Form>, u64)> {
     pairs.filter(|(number, ..)| is_full() || number % SHARE == 0).map(|(_, forms, seed)| (forms, seed))
 }
 
+#[test]
+fn every_incident_is_planted_for_a_rule_that_there_is() {
+    for name in Incidents::names() {
+        assert!(library().find(name).is_ok(), "{name}");
+    }
+}
+
 fn options(seed: u64) -> Options {
     Options {
         seed,

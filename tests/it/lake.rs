@@ -96,6 +96,27 @@ fn whole() -> (TempDir, PathBuf) {
 }
 
 #[test]
+fn a_rule_is_explained_over_a_lake_as_over_the_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("lake");
+    ingest(&lake, &["sample-logs/tenant"]);
+    let findings = airside(&["scan", "sample-logs/tenant", "--only", "R01", "--format", "ndjson"]);
+    let finding: Value = serde_json::from_str(stdout(&findings).lines().next().unwrap()).unwrap();
+    let uid = finding["evidence"][0]["event_uid"].as_str().unwrap();
+
+    let explained = ["sample-logs/tenant", path(&lake)].map(|read| airside(&["rules", "explain", "R01", uid, read]));
+
+    for output in &explained {
+        assert_eq!(code(output), 0, "{}", stderr(output));
+    }
+    let [logs, lake] = explained.map(|output| serde_json::from_str::<Value>(&stdout(&output)).unwrap());
+    assert_eq!(logs["is_found"], true);
+    for part in ["is_found", "event_uid", "not_evaluable", "steps"] {
+        assert_eq!(lake[part], logs[part], "{part}");
+    }
+}
+
+#[test]
 fn rules_identities_and_matrix_say_of_a_lake_what_they_say_of_the_exports() {
     let (_folder, lake) = whole();
     for (command, lines) in [

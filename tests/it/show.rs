@@ -180,6 +180,22 @@ fn a_unique_beginning_of_a_uid_is_enough_and_case_does_not_matter() {
     assert_eq!(start.stdout, whole.stdout);
 }
 
+#[test]
+fn an_event_is_found_by_the_place_that_findings_show() {
+    let logs = "sample-logs/tenant";
+    let event = &events(logs)[7];
+    let (uid, object) = (event["event_uid"].as_str().unwrap(), event["object"].as_str().unwrap());
+
+    let by_place = airside(&["show", &format!("{object}:{}", event["offset"]), logs, "--raw"]);
+    let elsewhere = airside(&["show", &format!("{object}:1"), logs]);
+
+    assert_eq!(code(&by_place), 0, "{}", stderr(&by_place));
+    assert!(!by_place.stdout.is_empty());
+    assert_eq!(by_place.stdout, airside(&["show", uid, logs, "--raw"]).stdout);
+    assert_eq!(code(&elsewhere), 3);
+    assert!(stderr(&elsewhere).contains(&format!("no event was read at {object}:1")), "{}", stderr(&elsewhere));
+}
+
 /// Two events whose uids begin alike, found by trying.
 #[test]
 fn a_beginning_that_fits_several_events_lists_them() {

@@ -47,9 +47,9 @@ pub struct SqlArgs {
 /// Flags of `show`.
 #[derive(Debug, Clone, Args)]
 pub struct ShowArgs {
-    /// Uids of events, or their first characters; several with commas between them
-    #[arg(value_name = "EVENT_UID")]
-    pub uids: String,
+    /// Uids of events, or their first characters, with commas between them; or one OBJECT:OFFSET as findings show it
+    #[arg(value_name = "EVENT")]
+    pub event: String,
 
     /// Flags of all that read.
     #[command(flatten)]
@@ -87,6 +87,10 @@ pub enum ConfigCommand {
 /// Flags of `config show`.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigShowArgs {
+    /// Folder of rules to add to the shipped ones; repeatable
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+
     /// Configuration: expected events, allowed networks, thresholds
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

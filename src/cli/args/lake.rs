@@ -13,7 +13,7 @@ pub struct IngestArgs {
     #[command(flatten)]
     pub read: ReadArgs,
 
-    /// The lake to append to, a local folder; made where there is none
+    /// The lake to append to, a local folder or `az://ACCOUNT/CONTAINER/PATH`; made where there is none
     #[arg(long, value_name = "LAKE")]
     pub lake: String,
 
@@ -42,7 +42,7 @@ pub enum LakeCommand {
 /// Which lake.
 #[derive(Debug, Args)]
 pub struct LakeArgs {
-    /// The lake, a local folder
+    /// The lake: a local folder, or `az://ACCOUNT/CONTAINER/PATH`
     #[arg(value_name = "LAKE")]
     pub lake: String,
 }
@@ -50,7 +50,7 @@ pub struct LakeArgs {
 /// Flags of `airside lake vacuum`.
 #[derive(Debug, Args)]
 pub struct VacuumArgs {
-    /// The lake, a local folder
+    /// The lake: a local folder, or `az://ACCOUNT/CONTAINER/PATH`
     #[arg(value_name = "LAKE")]
     pub lake: String,
 
@@ -66,7 +66,7 @@ pub struct VacuumArgs {
 /// Flags of `airside lake history`.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// The lake, a local folder
+    /// The lake: a local folder, or `az://ACCOUNT/CONTAINER/PATH`
     #[arg(value_name = "LAKE")]
     pub lake: String,
 
@@ -79,7 +79,7 @@ pub struct HistoryArgs {
 #[derive(Debug, Clone, Args)]
 pub struct FollowArgs {
     /// Look again and again for what is new, and print findings as they appear, until interrupted
-    #[arg(long, conflicts_with_all = ["output", "fail_on", "coverage", "quarantine", "baseline", "custody"])]
+    #[arg(long, conflicts_with_all = ["output", "fail_on", "coverage", "quarantine", "baseline", "custody", "dry_run"])]
     pub follow: bool,
 
     /// With --follow: seconds between looks

@@ -19,44 +19,46 @@ const LEAST_RECORD_BYTES: u64 = 1 << 10;
 /// column can hold.
 const MOST_RECORD_BYTES: u64 = 256 << 20;
 
+/// Under which these flags stand in the help; the flags of a command that follow them do not.
+const HEADING: &str = "Limits";
+
 /// What a log may ask of the machine, and one rule of a report.
 #[derive(Debug, Clone, Copy, Args)]
-#[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// Most that a compressed object may hold; one that holds more fails
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64GiB")]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = size, default_value = "64GiB")]
     pub max_object_size: u64,
 
     /// Most that a compressed object may hold for each of its stored bytes, beyond its first 64 MiB
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..), default_value_t = limits::RATIO)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<u64>::new().range(1..), default_value_t = limits::RATIO)]
     pub max_ratio: u64,
 
     /// Largest record; a larger one is rejected
-    #[arg(long, value_name = "SIZE", value_parser = record_size, default_value = "16MiB")]
+    #[arg(long, help_heading = HEADING, value_name = "SIZE", value_parser = record_size, default_value = "16MiB")]
     pub max_record_size: usize,
 
     /// Deepest nesting in a record; one that is nested more deeply is rejected
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=limits::MAX_DEPTH as u64), default_value_t = limits::DEPTH)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=limits::MAX_DEPTH as u64), default_value_t = limits::DEPTH)]
     pub max_depth: usize,
 
     /// Most columns of a CSV file; one that has more is rejected whole
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(2..=MOST_CSV_COLUMNS), default_value_t = limits::CSV_COLUMNS)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(2..=MOST_CSV_COLUMNS), default_value_t = limits::CSV_COLUMNS)]
     pub max_csv_columns: usize,
 
     /// Most distinct values of a column that are held while events are built; then another batch begins
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=limits::DISTINCT as u64), default_value_t = limits::DISTINCT)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=limits::DISTINCT as u64), default_value_t = limits::DISTINCT)]
     pub max_distinct: usize,
 
     /// Most findings of a rule; those left out are counted, and count for --fail-on
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..), default_value_t = limits::FINDINGS)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..), default_value_t = limits::FINDINGS)]
     pub max_findings: usize,
 
     /// Most events that a finding shows, the earliest; its `events` counts all
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..), default_value_t = limits::EVIDENCE)]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..), default_value_t = limits::EVIDENCE)]
     pub max_evidence: usize,
 
     /// Most files open at a time; what the system allows, and 512, unless given
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(LEAST_OPEN_FILES..))]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(LEAST_OPEN_FILES..))]
     pub max_open_files: Option<usize>,
 }
 

@@ -32,7 +32,7 @@ pub struct ReadArgs {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Only events at or after this time: RFC 3339, a date, or an age such as 30d, 12h, 45m
+    /// Only events at or after this time: RFC 3339, a date, or an age such as 30d, 12h, 45m; of ingest: objects of these hours, whole
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
 
@@ -41,6 +41,8 @@ pub struct ReadArgs {
     pub until: Option<String>,
 
     /// Memory to stay within, at least 256MB: 512MiB, 2G (1024 based), 800MB (1000 based)
+    ///
+    /// Half of the machine's memory unless given.
     #[arg(long, value_name = "SIZE", value_parser = values::memory_limit)]
     pub memory_limit: Option<u64>,
 

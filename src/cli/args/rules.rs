@@ -58,7 +58,7 @@ Examples:
   airside rules import rules/ --dir my-rules --fields our-fields.toml
       With columns for fields that are not known: the form of src/sigma/fields.toml
 Exit code 2 where a rule could not be converted; the others are written.
-This command is in builds with the feature sigma: cargo install --locked --path . --features sigma";
+This command is in builds with the feature sigma: cargo install --locked --path . --all-features";
 
 /// Formats of the list of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -44,6 +44,11 @@ pub struct ScanArgs {
     #[arg(long, value_name = "FORMAT=FILE", value_parser = values::output_target)]
     pub output: Vec<OutputTarget>,
 
+    #[cfg(not(feature = "lake"))]
+    #[arg(long, hide = true)]
+    #[expect(missing_docs, reason = "its documentation would be its help")]
+    pub follow: bool,
+
     /// Whether to go on.
     #[cfg(feature = "lake")]
     #[command(flatten)]

@@ -29,7 +29,7 @@ pub struct RuleArgs {
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub disable: Vec<String>,
 
-    /// Run the rules of these profiles; `core` unless given; comma or repeat
+    /// Run the rules of these profiles besides those of `core`; comma or repeat
     #[arg(long, value_name = "PROFILE", value_delimiter = ',', value_parser = profile_parser())]
     pub profile: Vec<Profile>,
 

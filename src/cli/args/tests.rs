@@ -82,3 +82,21 @@ fn named_files_that_are_not_there_end_the_run_before_any_work() {
     let args = scan(&["a", "--rules", "/nonexistent/x"]).unwrap();
     assert_eq!(args.choice.selection().unwrap_err().to_string(), "/nonexistent/x does not exist");
 }
+
+#[test]
+fn limits_stand_under_a_heading_of_their_own_and_nothing_else_does() {
+    fn commands(command: &clap::Command) -> Vec<&clap::Command> {
+        std::iter::once(command).chain(command.get_subcommands().flat_map(commands)).collect()
+    }
+    let cli = Cli::command();
+    let mut limits = 0;
+    for command in commands(&cli) {
+        for argument in command.get_arguments() {
+            let is_limit = argument.get_help_heading() == Some("Limits");
+            limits += usize::from(is_limit);
+            let name = argument.get_id().as_str();
+            assert!(!is_limit || name.starts_with("max_"), "{}: {name}", command.get_name());
+        }
+    }
+    assert!(limits > 50, "{limits}");
+}

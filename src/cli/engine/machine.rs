@@ -80,7 +80,7 @@ pub(in crate::cli) fn available_threads() -> usize {
 }
 
 /// What was asked for, else half of the machine's memory.
-pub(in crate::cli) fn memory_limit(read: &ReadOptions) -> usize {
+fn memory_limit(read: &ReadOptions) -> usize {
     let bytes = read.memory_limit.unwrap_or_else(half_of_memory);
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }

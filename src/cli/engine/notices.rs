@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::cli::output::Outputs;
 use crate::coverage::{Coverage, NotEvaluable};
 use crate::pipeline::Quarantined;
 use crate::report::absence;
@@ -10,8 +11,26 @@ use crate::report::escape::Escaped;
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
 
+/// Where rejected records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Kept {
+    /// In the file of `--quarantine`.
+    InFile,
+    /// Nowhere, but `--quarantine` would.
+    IfAsked,
+    /// Nowhere: the command has no `--quarantine`.
+    Nowhere,
+}
+
+impl Kept {
+    /// For a command that has `--quarantine`, and outputs that have its file or not.
+    pub(in crate::cli) fn by(outputs: &Outputs) -> Self {
+        if outputs.quarantine.is_some() { Self::InFile } else { Self::IfAsked }
+    }
+}
+
 /// Names the first rejected records on standard error, and says where the others are.
-pub(in crate::cli) fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, has_quarantine: bool) {
+pub(in crate::cli) fn show_rejected(rejected: &[Quarantined], coverage: &Coverage, kept: Kept) {
     let mut err = io::stderr().lock();
     let mut say = |line: String| writeln!(err, "{line}").unwrap_or_default();
     for record in rejected.iter().take(REJECTED_SHOWN) {
@@ -26,8 +45,9 @@ pub(in crate::cli) fn show_rejected(rejected: &[Quarantined], coverage: &Coverag
     }
     let all = coverage.records.rejected + coverage.conflicting_duplicates;
     let shown = u64::try_from(rejected.len().min(REJECTED_SHOWN)).unwrap_or(0);
-    if all > shown && !has_quarantine {
-        say(format!("rejected: {} more; --quarantine FILE keeps all of them", all - shown));
+    if all > shown && kept != Kept::InFile {
+        let hint = if kept == Kept::IfAsked { "; --quarantine FILE keeps all of them" } else { "" };
+        say(format!("rejected: {} more{hint}", all - shown));
     }
     for failed in &coverage.failed {
         say(format!("cannot read {}", Escaped(&failed.reason)));

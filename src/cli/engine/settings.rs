@@ -58,6 +58,16 @@ pub(in crate::cli) fn library(
     Ok(library)
 }
 
+/// The shipped rules, for commands that run none. What the configuration says of others stays unread:
+/// they are known only where `--rules` names their folder.
+pub(in crate::cli) fn shipped_rules(runtime: &Runtime, config: &Config, cancel: &Cancel) -> Result<Library, RunError> {
+    let mut library = runtime.block_on(cancel.interruptible(rule::check::load(&[])))?;
+    let of_shipped = config.rules.iter().filter(|(name, _)| library.find(name).is_ok());
+    let of_shipped = of_shipped.map(|(name, settings)| (name.clone(), settings.clone())).collect();
+    library.configure(&of_shipped)?;
+    Ok(library)
+}
+
 pub(in crate::cli) fn selection(wanted: &RuleSelection, configured: Option<Profile>) -> Selection {
     Selection {
         profiles: wanted.profiles.iter().copied().chain(configured).collect(),

@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::args::{ExplainArgs, ExplainFormat, ReadOptions, must_exist};
-use crate::cli::engine::{
-    available_threads, config, library, list, memory_limit, runtime, show_rejected, watch_signals,
-};
-use crate::cli::output::{Terminal, to_stdout};
+use crate::cli::args::{ExplainArgs, ExplainFormat, ProgressChoice, ReadOptions, must_exist};
+use crate::cli::engine::{Kept, Machine, config, library, list, load, runtime, show_rejected, watch_signals};
+use crate::cli::output::{Outputs, Terminal, to_stdout};
+use crate::cli::progress::Progress;
 use crate::cli::readability;
 use crate::coverage::Coverage;
 use crate::digest::Hashing;
 use crate::error::{ExitCode, RunError};
+use crate::event::schema::ReadColumns;
 use crate::finding::exceptions::Exceptions;
 use crate::limits::Limits;
-use crate::pipeline::{self, Cancel, Opened, Quarantine, Unwatched};
+use crate::pipeline::{self, Cancel, Opened};
 use crate::redact::Redaction;
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, counted, field, painted};
@@ -74,8 +74,8 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
         hashing: Hashing::Off,
         redaction: Redaction::On,
     };
-    let threads = available_threads();
-    let runtime = runtime(threads)?;
+    let machine = Machine::of(&read);
+    let runtime = runtime(machine.threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
     let config = config(args.config.as_deref())?;
@@ -83,13 +83,15 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
     let rule = library.find(&args.rule)?;
     let lists = vec![("allowed_ip", config.allowed_ip_table()?)];
     let exceptions = Exceptions::new(config.expected, &library)?;
-    let options =
-        pipeline::ReadOptions { memory_limit_bytes: memory_limit(&read), threads, ..pipeline::ReadOptions::default() };
-    let loaded = pipeline::read(list(&read)?, &options, &mut Quarantine::new(None), &Unwatched, &cancel)?;
-    show_rejected(&loaded.rejected, &loaded.coverage, false);
+    let listing = list(&read)?;
+    let progress = Progress::new(ProgressChoice::Auto, listing.stored_bytes());
+    let loaded = load((&read, ReadColumns::ALL), listing, &mut Outputs::default(), (&machine, &progress, &cancel));
+    progress.finish();
+    let loaded = loaded?;
+    show_rejected(&loaded.rejected, &loaded.coverage, Kept::Nowhere);
     let (explanation, filled) = runtime.block_on(async {
-        let Opened { ctx, filled, .. } =
-            pipeline::open(&loaded, &exceptions, lists, options.memory_limit_bytes, threads).await?;
+        let Machine { memory_bytes, threads, .. } = machine;
+        let Opened { ctx, filled, .. } = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads).await?;
         Ok::<_, RunError>((explain(&ctx, rule, &args.event).await?, filled))
     })?;
     let not_evaluable = reason(rule, &loaded.coverage, &filled);

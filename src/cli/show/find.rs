@@ -1,4 +1,4 @@
-//! Finds events by the first characters of their uids.
+//! Finds events by the first characters of their uids, or by their place.
 
 use std::collections::BTreeMap;
 
@@ -57,19 +57,43 @@ impl Found {
     }
 }
 
-/// The uids asked for, with commas between them, checked and in lower case.
-///
-/// # Errors
-///
-/// [`RunError::Usage`] for what cannot begin a uid, or is too short to name an event.
-pub(super) fn prefixes(uids: &str) -> Result<Vec<String>, RunError> {
+/// The events asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// By the first characters of their uids, in lower case.
+    Uids(Vec<String>),
+    /// The one at this place.
+    Place {
+        /// The object's name.
+        object: String,
+        /// Where its record begins.
+        offset: i64,
+    },
+}
+
+impl Wanted {
+    /// Reads uids with commas between them, or a place as findings show it: `OBJECT:OFFSET`.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Usage`] for what cannot begin a uid, or is too short to name an event.
+    pub(super) fn parse(text: &str) -> Result<Self, RunError> {
+        let place = text.rsplit_once(':').and_then(|(object, offset)| Some((object, offset.parse().ok()?)));
+        match place.filter(|(object, _)| !object.is_empty()) {
+            Some((object, offset)) => Ok(Self::Place { object: object.to_owned(), offset }),
+            None => prefixes(text).map(Self::Uids),
+        }
+    }
+}
+
+fn prefixes(uids: &str) -> Result<Vec<String>, RunError> {
     let checked = uids.split(',').map(|uid| {
         let uid = uid.trim().to_ascii_lowercase();
         let is_hex = uid.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_hex || uid.len() > UID_LENGTH {
             return Err(RunError::Usage {
                 message: format!("'{}' is no event_uid, which is {UID_LENGTH} hexadecimal digits", Escaped(&uid)),
-                hint: Some("airside show EVENT_UID PATH…".to_owned()),
+                hint: Some("an event is named by its event_uid, or by OBJECT:OFFSET as findings show it".to_owned()),
             });
         }
         if uid.len() < MIN_PREFIX {
@@ -84,9 +108,31 @@ pub(super) fn prefixes(uids: &str) -> Result<Vec<String>, RunError> {
 ///
 /// # Errors
 ///
-/// [`RunError::Usage`] where a uid fits no event or several.
-pub(super) fn find(bench: &Bench, prefixes: &[String]) -> Result<Vec<Found>, RunError> {
-    let all = matching(bench, prefixes)?;
+/// [`RunError::Usage`] where a uid or a place fits no event or several.
+pub(super) fn find(bench: &Bench, wanted: &Wanted) -> Result<Vec<Found>, RunError> {
+    match wanted {
+        Wanted::Uids(prefixes) => by_uids(bench, prefixes),
+        Wanted::Place { object, offset } => by_place(bench, object, *offset),
+    }
+}
+
+fn by_place(bench: &Bench, object: &str, offset: i64) -> Result<Vec<Found>, RunError> {
+    let found = matching(bench, col("object").eq(lit(object)).and(col("offset").eq(lit(offset))))?;
+    let place = format!("{}:{offset}", Escaped(object));
+    match found.as_slice() {
+        [] => Err(RunError::Usage {
+            message: format!("no event was read at {place}"),
+            hint: Some("the object is named as findings name it, which is how PATH leads to it".to_owned()),
+        }),
+        [_event] => Ok(found),
+        // The messages of an Avro block have their place in common.
+        several => Err(RunError::usage(ambiguous(&place, &several.iter().collect::<Vec<_>>())?)),
+    }
+}
+
+fn by_uids(bench: &Bench, prefixes: &[String]) -> Result<Vec<Found>, RunError> {
+    let Some(condition) = begins_with(prefixes) else { return Ok(Vec::new()) };
+    let all = matching(bench, condition)?;
     let mut found = Vec::with_capacity(prefixes.len());
     let mut wrong = Vec::new();
     for prefix in prefixes {
@@ -107,8 +153,8 @@ pub(super) fn find(bench: &Bench, prefixes: &[String]) -> Result<Vec<Found>, Run
     Err(RunError::Usage { message: wrong.join("\n"), hint: Some(hint.to_owned()) })
 }
 
-fn ambiguous(prefix: &str, several: &[&Found]) -> Result<String, RunError> {
-    let mut lines = vec![format!("{prefix} fits {}:", counted(several.len() as u64, "event"))];
+fn ambiguous(name: &str, several: &[&Found]) -> Result<String, RunError> {
+    let mut lines = vec![format!("{name} fits {}:", counted(several.len() as u64, "event"))];
     for event in several.iter().take(CANDIDATES_SHOWN) {
         let text = |name: &str| text(&event.row, name);
         lines.push([event.uid.clone(), text("time")?, text("source")?, text("operation")?].join("  "));
@@ -126,9 +172,8 @@ fn text(row: &RecordBatch, name: &str) -> Result<String, RunError> {
     Ok(text.map_err(|error| RunError::internal("cannot read the events", error))?.unwrap_or_default())
 }
 
-/// All events whose uid begins with one of these, by uid.
-fn matching(bench: &Bench, prefixes: &[String]) -> Result<Vec<Found>, RunError> {
-    let failed = |error| RunError::internal("cannot look for the events", error);
+/// That a uid begins with one of these; `None` where there are none.
+fn begins_with(prefixes: &[String]) -> Option<Expr> {
     // One list for each length: a chain of hundreds of conditions would be too deep to plan.
     let mut by_length: BTreeMap<usize, Vec<Expr>> = BTreeMap::new();
     for prefix in prefixes {
@@ -138,7 +183,12 @@ fn matching(bench: &Bench, prefixes: &[String]) -> Result<Vec<Found>, RunError> 
         Ok(start) if length < UID_LENGTH => left(col("event_uid"), lit(start)).in_list(prefixes, false),
         _ => col("event_uid").in_list(prefixes, false),
     });
-    let Some(condition) = fits.reduce(Expr::or) else { return Ok(Vec::new()) };
+    fits.reduce(Expr::or)
+}
+
+/// All events for which this holds, by uid.
+fn matching(bench: &Bench, condition: Expr) -> Result<Vec<Found>, RunError> {
+    let failed = |error| RunError::internal("cannot look for the events", error);
     let planned = async {
         let by_uid = vec![col("event_uid").sort(true, false)];
         bench.opened.ctx.table("events").await?.filter(condition)?.sort(by_uid)

@@ -22,7 +22,7 @@ pub(super) const PLANS: &[Plan] = &[
     Plan { rule: "identity-first-seen-operation-class", number: "R47", needs: Needs::Days(9), play: first_seen_class },
     Plan { rule: "identity-dormant-reactivated", number: "R48", needs: Needs::Days(31), play: reactivated },
     Plan { rule: "identity-denied-burst", number: "R49", needs: Needs::Identity, play: denied_burst },
-    Plan { rule: "managed-rg-deny-assignment-hit", number: "R50", needs: Needs::Inventory, play: deny_assignment },
+    Plan { rule: "managed-group-deny-assignment-hit", number: "R50", needs: Needs::Inventory, play: deny_assignment },
     Plan { rule: "adac-bulk-delete-or-rewrite", number: "R51", needs: Needs::Identity, play: bulk_delete },
 ];
 

@@ -79,7 +79,8 @@ impl LakeLocation {
     #[cfg(not(feature = "azure"))]
     fn in_container(argument: &str) -> Result<Self, LakeError> {
         let name = crate::source::without_query(argument);
-        let detail = format!("{name}: this build has no Azure storage; build it with --features azure,lake");
+        let detail =
+            format!("{name}: this build has no Azure storage; {} makes one that has", crate::error::FULL_BUILD);
         Err(LakeError::Location { detail })
     }
 

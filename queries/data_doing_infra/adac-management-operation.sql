@@ -17,7 +17,7 @@
 -- The identity of an access connector creates, changes or deletes a resource, or runs an action on
 -- one, by Azure Resource Manager. Compute, network and diagnostic settings are critical, everything
 -- else is high; a failed attempt is one severity lower. Listing keys and changing access rights have
--- rules of their own.
+-- rules of their own. User delegation keys are a connector's job.
 --
 -- ## Why it matters
 -- A connector exists to reach data. Managing resources with it means that it holds a management role,
@@ -55,7 +55,7 @@ WHERE a.source = 'activity'
   AND a.phase = 'terminal'
   AND a.outcome <> 'unknown'
   AND a.activity NOT IN ('read', 'list')
-  AND a.op_class NOT IN ('key_listing', 'sas_listing', 'role_assign', 'role_revoke')
+  AND a.op_class NOT IN ('key_listing', 'sas_listing', 'delegation', 'role_assign', 'role_revoke')
   AND a.operation NOT LIKE 'microsoft.authorization/%'
   AND NOT (
     coalesce(f.possible, TRUE)

@@ -30,8 +30,9 @@
 --
 -- ## False positives
 -- Encryption identities need Key Vault Crypto Service Encryption User, and live with Crypto User:
--- both are left out. So is what Databricks' own application assigns in the managed resource group.
--- That application needs Key Vault Secrets User on a vault that backs a secret scope: low.
+-- both are left out. So is what Databricks' own application assigns in the managed resource group, and
+-- what an export states there, which may be Databricks' too. That application needs Key Vault Secrets
+-- User on a vault that backs a secret scope: low.
 --
 -- ## What to do
 -- Remove the assignment. Grant the role to an access connector, on the container that is needed.
@@ -54,4 +55,5 @@ WHERE op_class = 'role_assign'
     assignee_kind IN ('storage_cmk', 'disk_cmk')
     AND role_id IN ('e147488a-f6f5-4113-8e2d-b22465e65bf6', '12338af0-0e69-4776-bea7-57ae8d297424')
   )
-  AND NOT (identity_kind = 'first_party' AND in_managed_rg)
+  -- Databricks assigns roles there itself. Of what an export states it is not known who assigned it.
+  AND NOT (in_managed_rg AND (identity_kind = 'first_party' OR source = 'inventory'))

@@ -31,8 +31,8 @@
 --
 -- ## False positives
 -- Left out: Databricks' own application, which is one principal for the work of all workspaces; a
--- workspace's own DBFS root; encryption identities using their key; Event Grid subscriptions, topics
--- and queues of connectors that may have file events.
+-- workspace identity in its own workspace's DBFS root; encryption identities using their key; Event
+-- Grid subscriptions, topics and queues of connectors that may have file events.
 --
 -- ## What to do
 -- The other findings on the same principal say what it did. Find out which roles let it do both, and
@@ -56,7 +56,8 @@ acts AS (
     AND e.phase = 'terminal'
     AND e.outcome = 'success'
     AND e.identity_kind <> 'first_party'
-    AND NOT e.is_dbfs_root
+    -- A workspace identity's own DBFS root is its own. For a connector it is data like any other.
+    AND NOT (e.is_dbfs_root AND e.stream = 'dbmi' AND (e.own_scope OR e.workspace_rid IS NULL OR e.target_id IS NULL))
     AND (
       (e.plane = 'management' AND e.source = 'activity' AND e.activity NOT IN ('read', 'list'))
       OR (e.plane = 'data' AND e.op_class NOT IN ('storage_probe', 'other'))

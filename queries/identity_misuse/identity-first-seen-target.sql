@@ -30,7 +30,7 @@
 -- What happened while no baseline was kept, and new containers of a known account.
 --
 -- ## False positives
--- New sources of data.
+-- New sources of data. Left out is a workspace identity in its own workspace's DBFS root.
 --
 -- ## What to do
 -- Ask who brought the new source in. If nobody did, look at the whole session of the identity.
@@ -73,6 +73,7 @@ WHERE e.plane = 'data'
   AND e.op_class <> 'storage_probe'
   AND e.outcome = 'success'
   AND e.target_id IS NOT NULL
-  AND NOT e.is_dbfs_root
+  -- A workspace identity's own DBFS root is its own. For a connector it is data like any other.
+  AND NOT (e.is_dbfs_root AND e.stream = 'dbmi' AND (e.own_scope OR e.workspace_rid IS NULL OR e.target_id IS NULL))
   AND had.value IS NULL
   AND date_part('epoch', e.time) - date_part('epoch', known.since) >= $baseline_days * 86400

@@ -69,6 +69,8 @@ WITH reads AS (
           'getfileaccesscontrol', 'getdirectoryproperties', 'getdirectorymetadata'
         )
         AND NOT (is_dbfs_root AND (own_scope OR workspace_rid IS NULL OR target_id IS NULL))
+        -- Where no workspace is known, the account's name and its group tell.
+        AND NOT (own_scope AND coalesce(target_name, '') LIKE 'dbstorage%')
       )
       OR (source = 'keyvault' AND op_class IN ('secret_read', 'cert_read') AND identity_kind <> 'first_party')
     )

@@ -31,8 +31,8 @@
 --
 -- ## False positives
 -- Libraries that try every credential they find. Where the log of the service was read past the
--- sign-in and shows no use by the same identity in the hours that follow, the finding is low; a
--- failed sign-in too.
+-- sign-in, begins while the token can still be used, and shows no use by the same identity in the
+-- hours that follow, the finding is low; a failed sign-in too.
 --
 -- ## What to do
 -- Look for what the identity did next (`next_data_use`, `token_uti`). Take its data roles away, and
@@ -57,9 +57,11 @@ SELECT t.*,
     ELSE 'medium'
   END AS severity
 FROM tokens_and_use AS t
--- Silence means something only where the service's own log was read, and past the sign-in.
+-- Silence means something only where the service's own log was read, past the sign-in, and begins while
+-- the token can still be used.
 LEFT JOIN coverage AS logged
   ON logged.last_seen >= t.time
+  AND date_part('epoch', logged.first_seen) <= date_part('epoch', t.time) + $use_within_hours * 3600
   AND logged.source = CASE t.audience_kind
     WHEN 'storage' THEN 'storage'
     WHEN 'keyvault' THEN 'keyvault'

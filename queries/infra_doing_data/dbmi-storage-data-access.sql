@@ -47,3 +47,5 @@ WHERE source = 'storage'
   -- Its own DBFS root is its own; where its workspace or the account's resource is not known, no
   -- DBFS root can be held against it.
   AND NOT (is_dbfs_root AND (own_scope OR workspace_rid IS NULL OR target_id IS NULL))
+  -- Where no workspace is known, the account's name and its group tell.
+  AND NOT (own_scope AND coalesce(target_name, '') LIKE 'dbstorage%')

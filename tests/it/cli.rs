@@ -512,7 +512,7 @@ fn a_rule_whose_source_is_missing_is_named_as_not_evaluable() {
     };
     // Only the Activity Log was read.
     assert_eq!(reason("dbmi-data-audience-token").unwrap(), "no events of the source 'signin'");
-    assert_eq!(reason("dbmi-keyvault-secret-read").unwrap(), "no events of the source 'keyvault'");
+    assert_eq!(reason("dbmi-storage-data-access").unwrap(), "no events of the source 'storage'");
     assert!(reason("identity-dual-use").unwrap().contains("'keyvault'"), "{rules}");
     assert_eq!(reason("identity-unexpected-ip").unwrap(), "nothing in the list 'allowed_ip'");
     assert_eq!(reason("adac-role-assignment-write"), None, "its source was read");

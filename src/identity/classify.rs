@@ -305,29 +305,31 @@ impl Known {
         }
     }
 
-    /// Rows 13 and 14: names that anyone can give. Where the tenant's workspaces are known, or the
-    /// principal did what no managed identity does, such a name speaks against it.
+    /// Rows 13 and 14: names that anyone can give. Where the tenant's workspaces and their identities are
+    /// known, or the principal did what no managed identity does, such a name speaks against it.
     fn add_name_rows(&self, subject: &Subject<'_>, candidates: &mut Vec<Candidate>) {
         let principal = self.listed(subject);
         if subject.has(Flag::NotManaged) || principal.is_some_and(|principal| principal.is_application) {
             return;
         }
-        let covered = self.covers_tenant(&subject.each(|facts| &facts.tenants));
+        let tenants = subject.each(|facts| &facts.tenants);
         let rows = [
             (
                 self.has_name(subject, Flag::NamedWorkspaceIdentity, WORKSPACE_IDENTITY_NAME),
                 Candidate::new(Row::P13, IdentityKind::Uami, BY_IDENTITY_NAME, "P13: named dbmanagedidentity"),
                 "P13: named dbmanagedidentity, but of no known workspace",
+                self.knows_workspace_identities(&tenants),
             ),
             (
                 self.has_name(subject, Flag::NamedConnector, AUTOMATIC_CONNECTOR_NAME),
                 Candidate::new(Row::P14, IdentityKind::AdacAuto, BY_HINT, "P14: named unity-catalog-access-connector"),
                 "P14: named unity-catalog-access-connector, but no known connector",
+                self.knows_connectors(&tenants),
             ),
         ];
-        for (_, believed, disproved) in rows.into_iter().filter(|(applies, ..)| *applies) {
+        for (_, believed, disproved, would_be_known) in rows.into_iter().filter(|(applies, ..)| *applies) {
             let spoofed = Candidate::new(believed.row, IdentityKind::OtherMi, BY_KIND, disproved);
-            candidates.push(if covered { spoofed } else { believed });
+            candidates.push(if would_be_known { spoofed } else { believed });
         }
     }
 

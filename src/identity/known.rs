@@ -31,6 +31,10 @@ pub(super) struct Known {
     dbfs_accounts: HashSet<String>,
     /// Workspaces by the number in their URL.
     workspace_ids: HashMap<String, BTreeSet<String>>,
+    /// Whether the object id of an identity in every managed resource group is known.
+    knows_workspace_identities: bool,
+    /// Whether the object id of a connector is known.
+    knows_connectors: bool,
 }
 
 impl Known {
@@ -45,6 +49,8 @@ impl Known {
             referrers: inventory.connectors.clone(),
             dbfs_accounts: HashSet::new(),
             workspace_ids: HashMap::new(),
+            knows_workspace_identities: knows_workspace_identities(&inventory),
+            knows_connectors: knows_connectors(&inventory),
             inventory: Inventory::default(),
         };
         for (id, resource) in &inventory.resources {
@@ -192,15 +198,42 @@ impl Known {
         place::subscription(id).is_some_and(|id| self.inventory.covered_subscriptions.contains(id))
     }
 
+    /// Whether the workspace identity of one of these tenants would be known by its object id: an export
+    /// lists the workspaces, and others the identities in their managed resource groups. An export of
+    /// workspaces alone names no identity.
+    pub(super) fn knows_workspace_identities(&self, tenants: &BTreeSet<&str>) -> bool {
+        self.knows_workspace_identities && self.covers_tenant(tenants)
+    }
+
+    /// Whether a connector of one of these tenants would be known by its object id.
+    pub(super) fn knows_connectors(&self, tenants: &BTreeSet<&str>) -> bool {
+        self.knows_connectors && self.covers_tenant(tenants)
+    }
+
     /// Whether an export lists the workspaces of one of these tenants. Where no tenants can be
     /// compared any exported workspace counts: most exports do not say their tenant.
-    pub(super) fn covers_tenant(&self, tenants: &BTreeSet<&str>) -> bool {
+    fn covers_tenant(&self, tenants: &BTreeSet<&str>) -> bool {
         if self.inventory.covered_subscriptions.is_empty() {
             return false;
         }
         let covered = &self.inventory.covered_tenants;
         covered.is_empty() || tenants.is_empty() || tenants.iter().any(|tenant| covered.contains(*tenant))
     }
+}
+
+/// Whether the object id of an identity in every managed resource group is known.
+fn knows_workspace_identities(inventory: &Inventory) -> bool {
+    let numbered = inventory.resources.iter().filter(|(_, resource)| !resource.principals.is_empty());
+    let identities = numbered.filter(|(id, _)| place::named(id) == Named::UserAssigned);
+    let groups: HashSet<&str> = identities.filter_map(|(id, _)| place::resource_group(id)).collect();
+    let mut managed = inventory.workspaces.values().flat_map(|workspace| &workspace.managed_groups);
+    managed.all(|group| groups.contains(group.as_str()))
+}
+
+/// Whether the object id of a connector is known.
+fn knows_connectors(inventory: &Inventory) -> bool {
+    let mut resources = inventory.resources.iter();
+    resources.any(|(id, resource)| !resource.principals.is_empty() && place::named(id) == Named::Connector)
 }
 
 fn link(map: &mut HashMap<String, BTreeSet<String>>, key: &str, value: &str) {

@@ -48,7 +48,8 @@ const SPECIFIC: &[OperationRow] = &[
     row("microsoft.storage/storageaccounts/listservicesas/action", OpClass::SasListing, Activity::Use, DOCUMENTED),
     row("microsoft.storage/storageaccounts/*/generateuserdelegationkey/action", OpClass::Delegation, Activity::Delegate, DOCUMENTED),
     row("microsoft.compute/disks/begingetaccess/action", OpClass::SasListing, Activity::Use, RULES),
-    row("microsoft.compute/snapshots/begingetaccess/action", OpClass::SasListing, Activity::Use, DOCUMENTED),
+    // Of snapshots and restore points, too.
+    row("microsoft.compute/*/begingetaccess/action", OpClass::SasListing, Activity::Use, DOCUMENTED),
     row("microsoft.documentdb/databaseaccounts/listkeys/action", OpClass::KeyListing, Activity::Use, RULES),
     row("microsoft.documentdb/databaseaccounts/readonlykeys/action", OpClass::KeyListing, Activity::Use, DOCUMENTED),
     row("microsoft.documentdb/databaseaccounts/listconnectionstrings/action", OpClass::KeyListing, Activity::Use, DOCUMENTED),

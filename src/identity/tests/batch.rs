@@ -352,7 +352,9 @@ fn a_spoofed_name_is_marked_on_every_event_of_its_principal() {
     let principal = id(1);
     let events = [event(&[("source", "storage"), ("principal_id", &principal)])];
 
-    let batch = classified(&[(Inv::Workspace, &workspace())], &[signed_in(&principal, "dbmanagedidentity")], &events);
+    let uami = identity(&user_assigned(MANAGED, "dbmanagedidentity"), 0x61, 0x62);
+    let exports = [(Inv::Workspace, &*workspace()), (Inv::UserAssignedIdentity, &*uami)];
+    let batch = classified(&exports, &[signed_in(&principal, "dbmanagedidentity")], &events);
 
     assert_eq!(cells(&batch, 0, &["stream", "identity_kind", "name_spoof"]), ["other", "other_mi", "true"]);
 }

@@ -244,7 +244,8 @@ impl Framer {
             Container::Json(json) => json.is_between_records(),
             Container::Undecided | Container::Csv(_) | Container::Avro(_) | Container::Refused(_) => false,
         };
-        is_between && self.lost.is_none() && self.input.window().bytes.is_empty()
+        // Bytes in another encoding cannot be read on without the mark at their start.
+        is_between && self.lost.is_none() && self.input.is_as_it_is() && self.input.window().bytes.is_empty()
     }
 
     /// How many records and rejected regions there were.

@@ -1,6 +1,7 @@
 //! `airside ingest`: append what is new to a lake.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -36,6 +37,7 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     }
     let read = args.read.options(now)?;
     refuse_what_is_no_archive(&read)?;
+    refuse_shared_folder(&args.lake, &read)?;
     let job = Job {
         location: LakeLocation::parse(&args.lake)?,
         round_bytes: args.commit_bytes,
@@ -78,6 +80,26 @@ pub(super) fn refuse_what_is_no_archive(read: &ReadOptions) -> Result<(), RunErr
         return Err(RunError::usage(format!("{} is a lake itself, not an archive", source::without_query(lake))));
     }
     Ok(())
+}
+
+/// A lake among the logs would be read as logs, and logs in a lake's folder are taken for its own.
+fn refuse_shared_folder(lake: &str, read: &ReadOptions) -> Result<(), RunError> {
+    let folder = |path: &str| std::fs::canonicalize(path).ok().filter(|path| path.is_dir());
+    // A lake that is not there yet will lie in a folder that is.
+    let there = Path::new(lake).ancestors().find_map(|above| {
+        let rest = Path::new(lake).strip_prefix(above).ok()?;
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        Some(std::fs::canonicalize(above).ok()?.join(rest))
+    });
+    let Some(there) = there.filter(|_| !lake.contains("://")) else { return Ok(()) };
+    let is_shared = |logs: &PathBuf| logs.starts_with(&there) || there.starts_with(logs);
+    match read.paths.iter().find(|path| folder(path).is_some_and(|logs| is_shared(&logs))) {
+        None => Ok(()),
+        Some(path) => Err(RunError::Usage {
+            message: format!("the lake {lake} and the logs in {path} lie in each other"),
+            hint: Some("name a folder for the lake beside that of the logs".to_owned()),
+        }),
+    }
 }
 
 /// Where to append, and how.

@@ -81,6 +81,11 @@ impl Input {
         Self { offset, received: offset, encoding: Some(Encoding::Bytes), ..Self::default() }
     }
 
+    /// Whether what is read is what was pushed, in no other encoding.
+    pub(super) fn is_as_it_is(&self) -> bool {
+        matches!(self.encoding, None | Some(Encoding::Bytes))
+    }
+
     /// Forgets everything but the buffer.
     pub(super) fn restart(&mut self, offset: Option<u64>) {
         let bytes = std::mem::take(&mut self.bytes);

@@ -297,6 +297,7 @@ impl Lake {
         if let Some(number) = number {
             properties = properties.with_application_transaction(Transaction::new(LEDGER_APPLICATION, number));
         }
+        let before = self.version();
         let snapshot = self.table.snapshot().map_err(|error| delta(&self.location, "read", error))?.clone();
         let builder = CommitBuilder::from(properties).with_actions(actions);
         let committed = builder.build(Some(&snapshot), self.log(), operation).await;
@@ -309,6 +310,10 @@ impl Lake {
                 // An answer can be lost on its way: the log alone says what counts.
                 self.refresh().await?;
                 if number.is_some() && self.page_number().await? == number {
+                    return Ok(true);
+                }
+                // Others may have gone on from there since.
+                if self.has_committed(&written, before).await? {
                     return Ok(true);
                 }
                 let is_lost = matches!(
@@ -327,6 +332,21 @@ impl Lake {
                 Ok(false)
             }
         }
+    }
+
+    /// Whether a version after this one has one of these files.
+    async fn has_committed(&self, written: &[String], before: u64) -> Result<bool, LakeError> {
+        let log = self.log();
+        for version in before + 1..=self.version() {
+            let entry = log.read_commit_entry(version).await;
+            let entry = entry.map_err(|error| delta(&self.location, "read", error))?.unwrap_or_default();
+            // A name is one of a kind; how the folders before it are written does not matter.
+            let names = written.iter().filter_map(|path| path.rsplit('/').next());
+            if names.into_iter().any(|name| memchr::memmem::find(&entry, name.as_bytes()).is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Deletes what was written for a change that does not count. What stays is deleted by

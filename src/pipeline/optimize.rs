@@ -36,8 +36,11 @@ pub fn optimize(
     loop {
         let (mut optimized, mut change) = (Optimized::default(), Change { only_moves: true, ..Change::default() });
         let is_small = |file: &DataFile| file.rows.is_none_or(|rows| rows < FILE_ROWS as u64);
-        let files: Vec<DataFile> = lake.files()?.into_iter().filter(is_small).collect();
-        for group in files.chunk_by(|a, b| (a.stream, &a.date) == (b.stream, &b.date)) {
+        let mut files: Vec<DataFile> = lake.files()?.into_iter().filter(is_small).collect();
+        // What inventories state stays in files of its own.
+        files.sort_by_key(|file| (file.stream, file.date.clone(), file.is_of_inventory()));
+        let kind = |file: &DataFile| (file.stream, file.is_of_inventory());
+        for group in files.chunk_by(|a, b| kind(a) == kind(b) && a.date == b.date) {
             cancel.check()?;
             if group.len() < 2 {
                 continue;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
+use chrono::DateTime;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::{Column, DFSchema, ScalarValue};
@@ -23,6 +24,8 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::prelude::{SessionContext, col, lit};
+use object_store::ObjectMeta;
+use object_store::path::Path;
 use serde_json::Value;
 
 use crate::event::schema;
@@ -117,7 +120,7 @@ impl TableProvider for LakeTable {
             source = source.with_predicate(predicate);
         }
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
-            .with_file_groups(self.groups(&files, state.config().target_partitions()))
+            .with_file_groups(self.groups(&files, state.config().target_partitions())?)
             .with_projection_indices(Some(in_table))?
             .with_limit(limit)
             .build();
@@ -127,19 +130,36 @@ impl TableProvider for LakeTable {
 
 impl LakeTable {
     /// The files, spread over as many groups as are read at a time.
-    fn groups(&self, files: &[&DataFile], count: usize) -> Vec<FileGroup> {
+    fn groups(&self, files: &[&DataFile], count: usize) -> Result<Vec<FileGroup>, DataFusionError> {
         let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); count.clamp(1, files.len().max(1))];
         let count = groups.len();
         for (at, file) in files.iter().enumerate() {
-            let path = format!("{}{}", self.folder, file.path);
+            let path = self.path_of(file)?;
             let stream = ScalarValue::Utf8(Some(file.stream.to_string()));
             let stream = ScalarValue::Dictionary(Box::new(DataType::Int32), Box::new(stream));
-            let file = PartitionedFile::new(path, file.bytes).with_partition_values(vec![stream]);
+            let about = ObjectMeta {
+                location: path,
+                last_modified: DateTime::UNIX_EPOCH,
+                size: file.bytes,
+                e_tag: None,
+                version: None,
+            };
+            let file = PartitionedFile::from(about).with_partition_values(vec![stream]);
             if let Some(group) = groups.get_mut(at % count) {
                 group.push(file);
             }
         }
-        groups.into_iter().map(FileGroup::new).collect()
+        Ok(groups.into_iter().map(FileGroup::new).collect())
+    }
+
+    /// Where a file is in the store. Names of folders on a disk may have characters that paths of a
+    /// store do not.
+    fn path_of(&self, file: &DataFile) -> Result<Path, DataFusionError> {
+        let path = format!("{}{}", self.folder, file.path);
+        if self.store == ObjectStoreUrl::local_filesystem() {
+            return Path::from_absolute_path(path).map_err(|error| DataFusionError::External(Box::new(error)));
+        }
+        Ok(Path::from(path))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use airside::lake::table::{DataFile, Lake, LakeLocation};
+use airside::lake::table::{Change, DataFile, Lake, LakeLocation, News, Pending};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
@@ -270,6 +270,151 @@ fn an_optimized_and_vacuumed_lake_has_the_same_events_in_fewer_files() {
     assert_same(&events(&lake, root()), &before.0, &lake);
     assert_verified(&lake);
     assert_eq!(ingest(&lake, &[path(&tenant())])["objects"]["unchanged"], 177);
+}
+
+#[test]
+fn a_lake_and_the_logs_that_are_read_into_it_do_not_lie_in_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    fs::write(logs.join("a.json"), lines(0..3)).unwrap();
+
+    for lake in [logs.join("lake"), logs.clone(), folder.path().to_owned()] {
+        let output = airside(&["ingest", path(&logs), "--lake", path(&lake)]);
+
+        assert_eq!(code(&output), 3, "{}", lake.display());
+        assert!(stderr(&output).contains("lie in each other"), "{}", stderr(&output));
+        assert!(!lake.join("_delta_log").exists());
+    }
+    let beside = folder.path().join("lake");
+    assert_eq!(ingest(&beside, &[path(&logs)])["records"]["events"], 3);
+}
+
+#[test]
+fn a_lake_can_lie_in_a_folder_of_any_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = folder.path().join("case #42 [x] 100% {a} ~ö").join("lake");
+    ingest(&lake, &[path(&tenant())]);
+
+    let output = airside(&["scan", path(&lake), "--format", "ndjson"]);
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 31);
+    assert_verified(&lake);
+}
+
+/// Only the lake's own files are the lake's to delete.
+#[test]
+fn vacuum_leaves_everything_that_the_lake_did_not_write() {
+    let (_folder, lake) = whole();
+    let orphan = "stream=dbmi/event_date=2026-05-04/part-11111111-2222-4333-8444-555555555555.parquet";
+    let others = [
+        "exports/insights-logs-storageread/y=2026/m=05/d=04/h=08/m=00/PT1H.json",
+        "airside.toml",
+        "stream=dbmi/event_date=2026-05-04/findings.parquet",
+        "stream=dbmi/notes.txt",
+    ];
+    for file in others.iter().chain([&orphan]) {
+        fs::create_dir_all(lake.join(file).parent().unwrap()).unwrap();
+        fs::write(lake.join(file), "x").unwrap();
+    }
+    // What is from this very second is kept.
+    std::thread::sleep(Duration::from_secs(2));
+
+    let vacuumed = airside(&["lake", "vacuum", path(&lake), "--keep-days", "0"]);
+
+    assert_eq!(code(&vacuumed), 0, "{}", stderr(&vacuumed));
+    assert!(!lake.join(orphan).exists(), "{}", stdout(&vacuumed));
+    for file in others {
+        assert!(lake.join(file).exists(), "{file} is gone");
+    }
+    assert_verified(&lake);
+}
+
+/// The answer to a commit can be lost after it counts, and others can have gone on from there since.
+#[test]
+fn files_of_a_commit_that_counts_stay_whatever_its_writer_heard() {
+    let (_folder, lake) = whole();
+    let (mut first, mut second) = (open(&lake), open(&lake));
+    let file = first.files().unwrap().remove(0);
+    let adds = runtime().block_on(async {
+        let mut writer = first.writer(file.stream, &file.date, true).unwrap();
+        for batch in file.open(first.store()).await.unwrap().events(None).unwrap() {
+            writer.write(first.store(), &batch).await.unwrap();
+        }
+        writer.finish(first.store()).await.unwrap()
+    });
+    let written = lake.join(&adds[0].path);
+    let change = || Change {
+        adds: adds.clone(),
+        removes: vec![first.remove(&file, true)],
+        only_moves: true,
+        ..Change::default()
+    };
+    let (of_first, of_second) = (change(), change());
+
+    assert!(runtime().block_on(first.commit(of_first)).unwrap());
+    assert!(runtime().block_on(second.commit(of_second)).unwrap(), "it counts already");
+
+    assert!(written.exists());
+    assert_verified(&lake);
+}
+
+/// A grant that an inventory states is older than any range.
+#[test]
+fn what_an_inventory_states_is_there_whatever_times_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, lake) = (folder.path().join("logs"), folder.path().join("lake"));
+    fs::create_dir(&logs).unwrap();
+    let grant = r#"[{"id":"/subscriptions/11111111-2222-4333-8444-555555555555/providers/Microsoft.Authorization/roleAssignments/22222222-2222-4333-8444-555555555555","type":"Microsoft.Authorization/roleAssignments","principalId":"d1d1d1d1-0000-4000-8000-000000000001","principalType":"ServicePrincipal","roleDefinitionId":"/subscriptions/11111111-2222-4333-8444-555555555555/providers/Microsoft.Authorization/roleDefinitions/8e3af657-a8ff-443c-a75c-2fe8c4bcb635","scope":"/subscriptions/11111111-2222-4333-8444-555555555555","createdOn":"2024-03-01T10:00:00Z","updatedOn":"2024-03-01T10:00:00Z"}]"#;
+    fs::write(logs.join("role-assignments.json"), grant).unwrap();
+    fs::write(logs.join("a.json"), lines(0..30)).unwrap();
+    ingest(&lake, &[path(&logs)]);
+
+    let asked = [&logs, &lake].map(|read| {
+        let sql = "SELECT source, count(*) AS n FROM events GROUP BY source ORDER BY source";
+        stdout(&airside(&["sql", path(read), "--since", "2026-05-01", "-c", sql, "--format", "csv"]))
+    });
+
+    assert!(asked[0].contains("inventory,1"), "{}", asked[0]);
+    assert_eq!(asked[1], asked[0]);
+    assert_eq!(code(&airside(&["lake", "optimize", path(&lake)])), 0);
+    assert_verified(&lake);
+}
+
+#[test]
+fn a_lake_whose_events_are_still_to_be_classified_again_says_so() {
+    let (_folder, lake) = whole();
+    let mut opened = open(&lake);
+    runtime().block_on(async {
+        let ledger = opened.ledger().await.unwrap();
+        let pending = Pending { all: true, ..Pending::default() };
+        let news = News { inventory: ledger.inventory.clone(), totals: ledger.totals, pending, ..News::default() };
+        let page = Some(ledger.page(news));
+        assert!(opened.commit(Change { page, ..Change::default() }).await.unwrap());
+    });
+
+    let output = airside(&["scan", path(&lake), "--format", "ndjson"]);
+
+    assert_eq!(code(&output), 4);
+    assert_eq!(stdout(&output).lines().count(), 31);
+    assert!(stderr(&output).contains("run airside ingest into it"), "{}", stderr(&output));
+}
+
+/// PowerShell appends in UTF-16, whose mark stands at the start of the file only.
+#[test]
+fn a_utf_16_file_that_grew_is_read_again_and_adds_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lake) = (folder.path().join("a.json"), folder.path().join("lake"));
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    fs::write(&file, [b"\xff\xfe".as_slice(), &utf_16(&lines(0..30))].concat()).unwrap();
+    ingest(&lake, &[path(&file)]);
+    fs::File::options().append(true).open(&file).unwrap().write_all(&utf_16(&lines(30..40))).unwrap();
+
+    let said = ingest(&lake, &[path(&file)]);
+
+    assert_eq!((&said["records"]["events"], &said["records"]["rejected"]), (&10.into(), &0.into()), "{said}");
+    assert_eq!(events(&lake, folder.path()).len(), 40);
 }
 
 fn data_files(lake: &Path) -> Vec<PathBuf> {

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{EVENT_DATE, LakeError, STREAM, schema};
-use crate::event::vocabulary::Stream;
+use crate::event::vocabulary::{LogSource, Stream};
 use crate::time::UtcMicros;
 
 /// Most rows of a file: what is written at once is held in memory, compressed.
@@ -76,6 +76,24 @@ impl DataFile {
             statistics,
             partition,
         }
+    }
+
+    /// Whether a path in the lake is that of a data file, as [`FileWriter`] names them.
+    pub(super) fn is_name(path: &str) -> bool {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [stream, date, name] = parts.as_slice() else { return false };
+        let stream = stream.strip_prefix(STREAM).and_then(|stream| stream.strip_prefix('='));
+        let date = date.strip_prefix(EVENT_DATE).and_then(|date| date.strip_prefix('='));
+        let id = name.strip_prefix("part-").and_then(|name| name.strip_suffix(".parquet"));
+        stream.is_some_and(|stream| Stream::from_word(stream).is_some())
+            && date.is_some_and(|date| date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
+            && id.is_some_and(|id| Uuid::parse_str(id).is_ok())
+    }
+
+    /// Whether all its events were stated by inventories, which holds whatever times are asked for.
+    pub fn is_of_inventory(&self) -> bool {
+        let source = |which: &str| self.statistics.as_ref()?.get(which)?.get("source")?.as_str();
+        [source("minValues"), source("maxValues")] == [Some(LogSource::Inventory.as_str()); 2]
     }
 
     /// The action that takes it out of the lake.

@@ -83,18 +83,28 @@ impl Lake {
             .collect())
     }
 
-    /// Deletes the files that no version of the last days has, and the pages of the ledger that none
-    /// needs; their paths.
+    /// Deletes the data files that no version of the last days has, and the pages of the ledger that
+    /// none needs; their paths. What else lies in the lake's folder stays.
     ///
     /// # Errors
     ///
     /// A [`LakeError`].
     pub async fn vacuum(&mut self, keep_days: u32, dry_run: bool) -> Result<Vec<String>, LakeError> {
         let keep = Duration::days(i64::from(keep_days));
+        // Only asked: it would delete whatever else somebody keeps in that folder, logs among it.
         let vacuum = self.table.clone().vacuum().with_mode(VacuumMode::Full).with_retention_period(keep);
-        let vacuumed = vacuum.with_enforce_retention_duration(false).with_dry_run(dry_run).await;
-        let (_table, metrics) = vacuumed.map_err(|error| delta(&self.location, "vacuum", error))?;
-        let mut deleted = metrics.files_deleted;
+        let asked = vacuum.with_enforce_retention_duration(false).with_dry_run(true).await;
+        let (_table, unneeded) = asked.map_err(|error| delta(&self.location, "vacuum", error))?;
+        let mut deleted = unneeded.files_deleted;
+        deleted.retain(|path| DataFile::is_name(path));
+        if !dry_run {
+            for path in &deleted {
+                match self.store.delete(&object_store::path::Path::from(path.as_str())).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(source) => return Err(LakeError::Object { path: path.clone(), what: "delete", source }),
+                }
+            }
+        }
         let needed: HashSet<i64> = self.ledger().await?.pages.into_iter().collect();
         let before = self.now.0 / 1_000_000 - keep.num_seconds();
         let list = self.store.list(Some(&ledger::folder()));

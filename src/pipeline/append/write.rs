@@ -17,7 +17,7 @@ use super::broken;
 use super::neighbours::Earlier;
 use crate::error::RunError;
 use crate::event::uid;
-use crate::event::vocabulary::Stream;
+use crate::event::vocabulary::{LogSource, Stream};
 use crate::lake::table::{FileWriter, Lake};
 use crate::lake::{self, Streams, undo};
 use crate::sql::session::{self, SessionOptions};
@@ -87,7 +87,8 @@ pub(super) fn streams(
 struct Out<'l> {
     lake: &'l Lake,
     stream: Stream,
-    writer: Option<FileWriter>,
+    /// With whether its rows are an inventory's.
+    writer: Option<(FileWriter, bool)>,
     adds: Vec<Add>,
 }
 
@@ -96,24 +97,29 @@ impl Out<'_> {
         let times =
             batch.column_by_name("time").and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
         let Some(times) = times else { return Ok(()) };
-        let times = times.values();
+        let sources = lake::text_column(batch, "source").map_err(broken)?;
+        // What inventories state is asked for whatever the days: it has files of its own.
+        let is_stated = |row: usize| sources.get(row) == Some(LogSource::Inventory.as_str());
+        let kinds: Vec<(i64, bool)> =
+            times.values().iter().enumerate().map(|(row, time)| (*time, is_stated(row))).collect();
         let mut start = 0;
-        for day in times.chunk_by(|a, b| day_of(*a) == day_of(*b)) {
-            let date = day.first().map_or_else(String::new, |time| UtcMicros(*time).date().to_string());
-            if self.writer.as_ref().is_none_or(|writer| writer.date() != date) {
+        for part in kinds.chunk_by(|a, b| (day_of(a.0), a.1) == (day_of(b.0), b.1)) {
+            let Some((time, is_stated)) = part.first().copied() else { continue };
+            let date = UtcMicros(time).date().to_string();
+            if self.writer.as_ref().is_none_or(|(writer, stated)| (writer.date(), *stated) != (&date, is_stated)) {
                 self.end().await?;
-                self.writer = Some(self.lake.writer(self.stream, &date, false)?);
+                self.writer = Some((self.lake.writer(self.stream, &date, false)?, is_stated));
             }
-            if let Some(writer) = &mut self.writer {
-                writer.write(self.lake.store(), &batch.slice(start, day.len())).await?;
+            if let Some((writer, _)) = &mut self.writer {
+                writer.write(self.lake.store(), &batch.slice(start, part.len())).await?;
             }
-            start += day.len();
+            start += part.len();
         }
         Ok(())
     }
 
     async fn end(&mut self) -> Result<(), RunError> {
-        if let Some(writer) = self.writer.take() {
+        if let Some((writer, _)) = self.writer.take() {
             self.adds.extend(writer.finish(self.lake.store()).await?);
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::path::{Path, PathBuf};
 
 use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 use super::columns::TextView;
 use crate::event::absent;
 use crate::event::vocabulary::LogSource;
+use crate::parallel;
 
 #[cfg(feature = "lake")]
 pub use streams::LakeFiles;
@@ -33,6 +35,10 @@ const BUDGET_SHARE: usize = 2;
 
 /// Bytes of a partition up to which it is not divided (16 MiB), whatever the budget.
 const UNDIVIDED_BYTES: usize = 16 << 20;
+
+/// Most batches that are split together: each row is looked at once for every one of them. Their rows
+/// in one of all partitions are as many as a batch has.
+const BATCHES_TOGETHER: usize = 64;
 
 /// The share of the partitions whose rows are put together at once, 1 by this. That takes as much of
 /// what is held once more, and each time looks at the dictionaries of all that is held.
@@ -93,15 +99,16 @@ pub struct Store {
     held: Vec<(Tag, RecordBatch)>,
     held_bytes: usize,
     partitions: usize,
+    threads: usize,
     spool: Option<(TempDir, Spool)>,
 }
 
 impl Store {
     /// Makes a store that keeps at most about `budget_bytes` in memory, and has at most `max_files`
-    /// files open beyond that.
-    pub fn new(budget_bytes: usize, max_files: usize) -> Self {
+    /// files open beyond that, which so many threads write.
+    pub fn new(budget_bytes: usize, max_files: usize, threads: usize) -> Self {
         let partitions = PARTITIONS.min(max_files.max(1));
-        Self { budget_bytes, held: Vec::new(), held_bytes: 0, partitions, spool: None }
+        Self { budget_bytes, held: Vec::new(), held_bytes: 0, partitions, threads, spool: None }
     }
 
     /// Takes a batch of the decoded schema.
@@ -120,7 +127,7 @@ impl Store {
             begun
         } else {
             let dir = temporary_folder()?;
-            let spool = Spool::new(dir.path().join("part"), Cut::First, self.partitions);
+            let spool = Spool::new(dir.path().join("part"), Cut::First, (self.partitions, self.threads));
             (dir, spool)
         };
         let held: Vec<RecordBatch> = self.held.drain(..).map(|(_, batch)| batch).collect();
@@ -149,8 +156,8 @@ impl Store {
         let at_once = self.budget_bytes / resolved_bytes.max(1);
         let most_bytes = (self.budget_bytes * BUDGET_SHARE).max(UNDIVIDED_BYTES * COPIES_OF_A_PARTITION);
         let pieces = resolved_bytes.div_ceil(most_bytes).min(self.partitions);
-        let budget_bytes = self.budget_bytes;
-        Ok(Partitions::Files(PartitionFiles { _dir: dir, paths, at_once, pieces, budget_bytes }))
+        let Self { budget_bytes, threads, .. } = self;
+        Ok(Partitions::Files(PartitionFiles { _dir: dir, paths, at_once, pieces, budget_bytes, threads }))
     }
 }
 
@@ -171,6 +178,7 @@ pub struct PartitionFiles {
     at_once: usize,
     pieces: usize,
     budget_bytes: usize,
+    threads: usize,
 }
 
 impl PartitionFiles {
@@ -197,7 +205,7 @@ impl PartitionFiles {
     ///
     /// A [`StoreError`] where it cannot be read, or its pieces cannot be written.
     pub fn divide(&self, path: &Path) -> Result<Vec<PathBuf>, StoreError> {
-        let mut spool = Spool::new(path.with_added_extension("piece"), Cut::Second, self.pieces);
+        let mut spool = Spool::new(path.with_added_extension("piece"), Cut::Second, (self.pieces, self.threads));
         let (mut held, mut held_bytes) = (Vec::new(), 0);
         for batch in read_table(path)? {
             let batch = batch?;
@@ -238,26 +246,33 @@ struct Spool {
     /// What their names begin with.
     name: PathBuf,
     cut: Cut,
+    threads: usize,
     /// What was in memory of all that is in the files.
     bytes: usize,
     writers: Vec<Option<TableWriter>>,
 }
 
 impl Spool {
-    fn new(name: PathBuf, cut: Cut, partitions: usize) -> Self {
-        Self { name, cut, bytes: 0, writers: (0..partitions).map(|_| None).collect() }
+    fn new(name: PathBuf, cut: Cut, (partitions, threads): (usize, usize)) -> Self {
+        Self { name, cut, threads, bytes: 0, writers: (0..partitions).map(|_| None).collect() }
     }
 
     fn close(self) -> Result<Vec<PathBuf>, StoreError> {
         self.writers.into_iter().flatten().map(TableWriter::close).collect()
     }
 
-    /// Splits batches so that records of one event, and of one operation, share a partition. What
-    /// is held, so many bytes, goes to each partition at once, as a row group of its own: nothing of it
-    /// stays.
+    /// Splits batches, so many bytes, so that records of one event, and of one operation, share a
+    /// partition.
     fn push(&mut self, batches: &[RecordBatch], bytes: usize) -> Result<(), StoreError> {
-        let Some(first) = batches.first() else { return Ok(()) };
         self.bytes += bytes;
+        let bytes_of_each = bytes / batches.len().max(1);
+        batches.chunks(BATCHES_TOGETHER).try_for_each(|some| self.push_some(some, bytes_of_each * some.len()))
+    }
+
+    /// The same of a few batches, which go to each partition at once, as a row group of its own: nothing
+    /// of them stays.
+    fn push_some(&mut self, batches: &[RecordBatch], bytes: usize) -> Result<(), StoreError> {
+        let Some(first) = batches.first() else { return Ok(()) };
         let mut rows: Vec<Vec<(usize, usize)>> = vec![Vec::new(); self.writers.len()];
         for (at, batch) in batches.iter().enumerate() {
             for (row, partition) in partitions_of(batch, self.cut, self.writers.len())?.into_iter().enumerate() {
@@ -269,24 +284,29 @@ impl Spool {
         let bytes_of_each = bytes / self.writers.len().max(1);
         let at_once = (AT_ONCE_BYTES / bytes_of_each.max(1)).min(self.writers.len() / AT_ONCE_SHARE).max(1);
         let batches: Vec<&RecordBatch> = batches.iter().collect();
-        for (first_of_these, rows) in (0..).step_by(at_once).zip(rows.chunks(at_once)) {
+        let (name, schema) = (&self.name, first.schema());
+        let groups = (0..).step_by(at_once).zip(self.writers.chunks_mut(at_once)).zip(rows.chunks(at_once));
+        let written = parallel::map(self.threads, groups.collect(), |((first, writers), rows)| {
             let together = interleave_record_batch(&batches, &rows.concat())?;
             let mut start = 0;
-            for (partition, rows) in (first_of_these..).zip(rows).filter(|(_, rows)| !rows.is_empty()) {
+            for (partition, (slot, rows)) in (first..).zip(writers.iter_mut().zip(rows)) {
+                if rows.is_empty() {
+                    continue;
+                }
                 let part = together.slice(start, rows.len());
                 start += rows.len();
-                let Some(slot) = self.writers.get_mut(partition) else { continue };
                 let writer = if let Some(writer) = slot {
                     writer
                 } else {
-                    let path = self.name.with_added_extension(format!("{partition:02}"));
-                    slot.insert(TableWriter::create(path, first.schema())?)
+                    let path = name.with_added_extension(format!("{partition:02}"));
+                    slot.insert(TableWriter::create(path, SchemaRef::clone(&schema))?)
                 };
                 writer.write(&part)?;
                 writer.end_row_group()?;
             }
-        }
-        Ok(())
+            Ok(())
+        });
+        written.into_iter().collect()
     }
 }
 

@@ -14,13 +14,14 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
 use arrow::compute::kernels::cmp::distinct;
-use arrow::compute::{cast, interleave, interleave_record_batch, take};
+use arrow::compute::{cast, interleave, take};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, UInt32Type};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value, json};
 
 use super::columns::TextView;
+use super::merge::interleaved;
 use crate::event::schema;
 
 /// Name of the column.
@@ -52,7 +53,7 @@ pub(super) fn with_records(
     }
     let of_row = |(row, members): (u32, &Vec<(usize, usize)>)| members.iter().map(move |place| (row, *place)).collect();
     let (rows, places): (Vec<u32>, Vec<(usize, usize)>) = (0_u32..).zip(members).flat_map::<Vec<_>, _>(of_row).unzip();
-    let records = interleave_record_batch(&inputs.iter().collect::<Vec<_>>(), &places)?;
+    let records = records_at(inputs, &places)?;
     let decoded = schema::decoded();
     let names: Vec<&str> = decoded.fields().iter().map(|field| field.name().as_str()).collect();
     let patches = patches(&records, &take_rows(events, &rows)?, &names)?;
@@ -65,6 +66,25 @@ pub(super) fn with_records(
     let is_itself = |list: &Vec<Patch>| matches!(list.as_slice(), [patch] if patch.is_empty());
     let undo: Vec<_> = lists.into_iter().map(|list| (!is_itself(&list)).then(|| record_list(list))).collect();
     with_column(events, &undo)
+}
+
+/// The rows at these places, each a batch and a row of it.
+fn records_at(inputs: &[RecordBatch], places: &[(usize, usize)]) -> Result<RecordBatch, ArrowError> {
+    // Only the batches concerned: interleaving looks at all that it is given.
+    let mut used: Vec<usize> = places.iter().map(|(batch, _)| *batch).collect();
+    used.sort_unstable();
+    used.dedup();
+    let in_used = |(batch, row): &(usize, usize)| (used.binary_search(batch).unwrap_or(0), *row);
+    let places: Vec<(usize, usize)> = places.iter().map(in_used).collect();
+    let inputs: Vec<&RecordBatch> = used.iter().filter_map(|at| inputs.get(*at)).collect();
+    let decoded = schema::decoded();
+    let columns = decoded.fields().iter().map(|field| {
+        let arrays: Option<Vec<&ArrayRef>> = inputs.iter().map(|batch| batch.column_by_name(field.name())).collect();
+        let missing = || ArrowError::SchemaError(format!("events have no column {}", field.name()));
+        interleaved(&arrays.ok_or_else(missing)?, &places)
+    });
+    let columns = columns.collect::<Result<_, ArrowError>>()?;
+    RecordBatch::try_new(decoded, columns)
 }
 
 /// Adds what classifying changed to the column of the batch before it, and that to the classified

@@ -121,6 +121,7 @@ impl<'c, 'o> Collector<'c, 'o> {
             store: Store::new(
                 options.memory_limit_bytes.saturating_sub(READING_BYTES) / STORE_SHARE,
                 options.limits.open_spools(),
+                options.threads.max(1),
             ),
             inventory: Inventory::default(),
             evidence: Evidence::default(),

@@ -44,7 +44,7 @@ fn files_of(paths: &[PathBuf]) -> BTreeMap<String, BTreeSet<usize>> {
 
 #[test]
 fn a_partition_that_is_too_large_is_divided_and_what_belongs_together_stays_together() {
-    let mut store = Store::new(0, 2);
+    let mut store = Store::new(0, 2, 2);
     store.push((0, 0, 0), records(500)).unwrap();
     let Partitions::Files(files) = store.finish().unwrap() else { panic!("there was no room in memory") };
     let files = PartitionFiles { pieces: 3, ..files };

@@ -13,6 +13,7 @@ use crate::cli::engine;
 use crate::cli::output::to_stdout;
 use crate::coverage::{NotEvaluable, SourceCoverage};
 use crate::error::{ExitCode, RunError};
+use crate::event::vocabulary::LogSource;
 use crate::format::inventory::InventoryKind;
 use crate::limits::Limits;
 use crate::pipeline::Cancel;
@@ -175,6 +176,8 @@ fn words(peek: &Peek) -> String {
 fn sources(kinds: &[Kind]) -> BTreeMap<String, SourceCoverage> {
     let sources = kinds.iter().filter_map(|kind| match &kind.peek {
         Peek::Log(source) => Some(source.as_str().to_owned()),
+        // What it states of roles are events, too.
+        Peek::Inventory(InventoryKind::RoleAssignment) => Some(LogSource::Inventory.as_str().to_owned()),
         _ => None,
     });
     sources.map(|source| (source, SourceCoverage { events: 1, ..SourceCoverage::default() })).collect()

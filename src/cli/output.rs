@@ -75,13 +75,20 @@ impl Outputs {
         Ok((Self { reports: Vec::new(), coverage, quarantine, baseline: None, custody }, reports))
     }
 
-    /// Opens the file of the baseline. It is there to be brought up to date: what it says was read
-    /// before, and it is replaced whole.
+    /// Opens the file of the baseline, beside these reports. It is there to be brought up to date: what
+    /// it says was read before, and it is replaced whole.
     ///
     /// # Errors
     ///
-    /// As [`OutputFile::create`].
-    pub fn open_baseline(&mut self, path: Option<&Path>) -> Result<(), RunError> {
+    /// As [`Outputs::open`].
+    pub fn open_baseline(
+        &mut self,
+        path: Option<&PathBuf>,
+        read: &ReadArgs,
+        reports: &[&PathBuf],
+    ) -> Result<(), RunError> {
+        let others = reports.iter().copied().chain(&read.coverage).chain(&read.quarantine).chain(&read.custody);
+        refuse_shared(others.chain(path), read)?;
         let mut file = path.map(|path| OutputFile::create(path, Overwrite::Allow)).transpose()?;
         if let (Some(file), Some(custody)) = (&mut file, &self.custody) {
             file.record_in(custody.log());

@@ -210,8 +210,7 @@ impl Known<'_> {
     }
 
     fn cell(&self, duty: Duty, is_own_job: bool, counts: &Counts, rid: Option<&str>) -> Cell {
-        let subscription = rid.and_then(|rid| ArmId::parse(rid).subscription);
-        let not_read = self.not_read(duty, subscription);
+        let not_read = self.not_read(duty, rid);
         let Counts { done, failed, unclear, tokens } = counts.clone();
         let state = if !done.is_empty() {
             State::Done
@@ -229,11 +228,14 @@ impl Known<'_> {
         Cell { duty, is_own_job, state, done, failed, unclear, tokens, not_read }
     }
 
-    /// The logs of a duty that were not read.
-    fn not_read(&self, duty: Duty, subscription: Option<&str>) -> Vec<LogSource> {
-        let is_read = |source: &LogSource| match duty {
-            Duty::Synapse => self.logs.sql_is_read(SqlService::Synapse),
-            Duty::Sql => self.logs.sql_is_read(SqlService::Sql),
+    /// The logs of a duty in a workspace that were not read.
+    fn not_read(&self, duty: Duty, rid: Option<&str>) -> Vec<LogSource> {
+        let subscription = rid.and_then(|rid| ArmId::parse(rid).subscription);
+        let is_read = |source: &LogSource| match (duty, source) {
+            (Duty::Synapse, _) => self.logs.sql_is_read(SqlService::Synapse),
+            (Duty::Sql, _) => self.logs.sql_is_read(SqlService::Sql),
+            // Each workspace has its own.
+            (_, LogSource::Databricks) => self.logs.at_scope(*source, rid).is_read,
             _ => self.logs.is_read(*source, subscription),
         };
         duty.row().sources.iter().copied().filter(|source| !is_read(source)).collect()
@@ -270,10 +272,9 @@ impl Known<'_> {
         if own().any(works) {
             return None;
         }
-        let subscription = row.workspace_rid.as_deref().and_then(|rid| ArmId::parse(rid).subscription);
         let is_told = |duty: &Duty| {
             let rid = row.workspace_rid.as_deref();
-            self.not_read(*duty, subscription).is_empty() && self.can_be_denied(*duty, true, rid)
+            self.not_read(*duty, rid).is_empty() && self.can_be_denied(*duty, true, rid)
         };
         let read: BTreeSet<LogSource> =
             own().filter(is_told).flat_map(|duty| duty.row().sources.iter().copied()).collect();

@@ -23,7 +23,10 @@ const DATABRICKS_TOKEN: &str = "dapi";
 fn named() -> Option<&'static Regex> {
     static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let names = IN_TEXT.join("|");
-        let pattern = format!(r#"(?i)((?:^|%3f|%26|[^a-z_\-./])(?:{names})(?:=|%3d))([^&"'\\ ,;\n\r\t]+)"#);
+        let begin = format!(r"(?:^|%3f|%26|[^a-z_\-./])(?:{names}) ?(?:=|%3d) ?");
+        // In quotes, which text in JSON escapes, and in braces a value may have any character.
+        let quoted = r#"\\*"[^"\\]*\\*"?|\\*'[^'\\]*\\*'?|\{[^}]*\}?"#;
+        let pattern = format!(r#"(?i)({begin})({quoted}|[^&"'\\ ,;\n\r\t]+)"#);
         Regex::new(&pattern).ok()
     });
     NAMED.as_ref()
@@ -53,7 +56,9 @@ pub fn may_hold(text: &str) -> bool {
         let last = at.checked_sub(1).and_then(|at| bytes.get(at)).map_or(b'.', u8::to_ascii_lowercase);
         matches!(last, b'd' | b'g' | b'n' | b't' | b'y')
     };
-    memchr2_iter(b'=', b'%', bytes).any(|at| is_last_of_name(at) && ends_with_name(at))
+    // There may be a blank between the two.
+    let end_of_name = |at: usize| if at > 0 && bytes.get(at - 1) == Some(&b' ') { at - 1 } else { at };
+    memchr2_iter(b'=', b'%', bytes).map(end_of_name).any(|at| is_last_of_name(at) && ends_with_name(at))
         || memmem::find(bytes, WEB_TOKEN.as_bytes()).is_some()
         || memmem::find(bytes, DATABRICKS_TOKEN.as_bytes()).is_some()
 }
@@ -94,6 +99,15 @@ mod tests {
             ("Server=s;Password=p w;", "Server=s;Password=*** w;"),
             ("Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjMifQ.c2ln", "Authorization: Bearer ***"),
             (format!("token {token} used").as_str(), "token *** used"),
+            // Quotes and braces are legal around values of connection strings.
+            (r#"Server=s;Password="hunter2";User ID=u"#, "Server=s;Password=***;User ID=u"),
+            ("Pwd='p;w q';x=1", "Pwd=***;x=1"),
+            ("Password={a b};x=1", "Password=***;x=1"),
+            ("Password = hunter2;x=1", "Password = ***;x=1"),
+            (r#"spark.set(client_secret="a b")"#, "spark.set(client_secret=***)"),
+            // As it stands in JSON that was cut off.
+            (r#"{"c":"AccountKey=\"abc\";x=1"#, r#"{"c":"AccountKey=***;x=1"#),
+            (r#"password="never closed"#, "password=***"),
         ] {
             assert_eq!(text(given), expected);
         }

@@ -23,6 +23,8 @@ const INVISIBLE: &[(char, char)] = &[
     ('\u{feff}', '\u{feff}'),
     ('\u{ffa0}', '\u{ffa0}'),
     ('\u{fff0}', '\u{fffb}'),
+    // Not characters, and not allowed in XML.
+    ('\u{fffe}', '\u{ffff}'),
     ('\u{13430}', '\u{13440}'),
     ('\u{1bca0}', '\u{1bca3}'),
     ('\u{1d173}', '\u{1d17a}'),

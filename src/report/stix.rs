@@ -10,6 +10,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use crate::event::vocabulary::IdentityKind;
 use crate::finding::Finding;
 use crate::report::document::{PRODUCT, prose, rule_of, sentence, techniques, without_empty};
 use crate::report::{Report, ReportError, direction_word, json, severity_word};
@@ -59,9 +60,12 @@ fn pattern(technique: &str, author: &str) -> Value {
 /// The account that a finding is about, where its record names one.
 fn account(finding: &Finding) -> Option<Value> {
     let user = finding.principal_id.as_ref().or(finding.principal_name.as_ref())?;
+    // Of whom nothing is known it is not said.
+    let kind = finding.identity_kind;
+    let is_service_account = (kind != IdentityKind::Unknown).then_some(kind != IdentityKind::User);
     Some(json!({
         "type": "user-account", "spec_version": "2.1", "id": id("user-account", &[user]),
-        "user_id": user, "display_name": finding.principal_name, "is_service_account": true,
+        "user_id": user, "display_name": finding.principal_name, "is_service_account": is_service_account,
     }))
 }
 
@@ -74,7 +78,7 @@ fn sighted(report: &Report<'_>, finding: &Finding, author: &str) -> Vec<Value> {
     let about = match finding.principal_id.as_ref().or(finding.principal_name.as_ref()) {
         Some(user) => {
             objects.push(json!({
-                "type": "observed-data", "spec_version": "2.1", "id": observed, "created": last, "modified": last,
+                "type": "observed-data", "spec_version": "2.1", "id": observed, "created": first, "modified": last,
                 "created_by_ref": author, "first_observed": first, "last_observed": last,
                 "number_observed": finding.events.clamp(1, MOST_OBSERVED),
                 "object_refs": [id("user-account", &[user])],
@@ -89,7 +93,7 @@ fn sighted(report: &Report<'_>, finding: &Finding, author: &str) -> Vec<Value> {
     let subjects: Vec<&String> = about.iter().chain(&seen).collect();
     if !subjects.is_empty() {
         objects.push(json!({
-            "type": "note", "spec_version": "2.1", "id": id("note", &[fingerprint]), "created": last, "modified": last,
+            "type": "note", "spec_version": "2.1", "id": id("note", &[fingerprint]), "created": first, "modified": last,
             "created_by_ref": author, "abstract": finding.title, "content": content, "object_refs": subjects,
             "labels": [severity_word(finding.severity), direction_word(finding.direction), finding.stream.as_str()],
             "external_references": [{"source_name": "airside", "external_id": fingerprint, "description": finding.rule_id}],
@@ -98,7 +102,7 @@ fn sighted(report: &Report<'_>, finding: &Finding, author: &str) -> Vec<Value> {
     for pattern in &seen {
         objects.push(json!({
             "type": "sighting", "spec_version": "2.1", "id": id("sighting", &[fingerprint, pattern]),
-            "created": last, "modified": last, "created_by_ref": author, "first_seen": first, "last_seen": last,
+            "created": first, "modified": last, "created_by_ref": author, "first_seen": first, "last_seen": last,
             "count": finding.events.min(MOST_OBSERVED), "sighting_of_ref": pattern,
             "observed_data_refs": about.iter().collect::<Vec<_>>(), "where_sighted_refs": [author],
         }));

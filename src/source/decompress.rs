@@ -87,6 +87,8 @@ enum Codec<R> {
 /// The decompressed bytes of a stream: all gzip members, all zstd frames, or the bytes themselves.
 pub(super) struct Decompress<R> {
     codec: Codec<R>,
+    /// Whether anything was asked for: decoders take their first bytes before.
+    has_begun: bool,
     bytes: u64,
     bounds: Bounds,
 }
@@ -149,7 +151,7 @@ impl<R: Read> Decompress<R> {
         } else {
             Codec::Plain(Counted::of(begun, how.hashing))
         };
-        Ok(Self { codec, bytes: 0, bounds: how.bounds })
+        Ok(Self { codec, has_begun: false, bytes: 0, bounds: how.bounds })
     }
 
     fn gzip(mut begun: Begun<R>, How { bounds, hashing, room_bytes }: How) -> Codec<R> {
@@ -170,7 +172,7 @@ impl<R: Read> Decompress<R> {
     /// Takes the bytes as they are.
     pub(super) fn plain(input: R, how: How) -> Self {
         let counted = Counted::of(Begun::of(input), how.hashing);
-        Self { codec: Codec::Plain(counted), bytes: 0, bounds: how.bounds }
+        Self { codec: Codec::Plain(counted), has_begun: false, bytes: 0, bounds: how.bounds }
     }
 
     /// An error of the decompressor with the stream's kind and the place where it broke off.
@@ -213,9 +215,9 @@ impl<R: Read> Decompress<R> {
         }
     }
 
-    /// Bytes taken from the stored stream so far.
+    /// Bytes taken from the stored stream so far; none before the first read.
     pub(super) fn stored_bytes_read(&self) -> u64 {
-        self.counted().bytes
+        if self.has_begun { self.counted().bytes } else { 0 }
     }
 
     fn counted(&self) -> &Counted<R> {
@@ -277,6 +279,7 @@ impl<R: Read + Seek> Decompress<R> {
 
 impl<R: Read> Read for Decompress<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.has_begun = true;
         // What was decompressed is given before the stream is refused.
         self.check()?;
         let read = match &mut self.codec {

@@ -84,7 +84,8 @@ impl Visitor for Tables {
     }
 
     fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        let tables = self.open.pop().unwrap_or(0);
+        // One that reads nothing is planned as well, wherever it is used.
+        let tables = self.open.pop().unwrap_or(0).max(1);
         match (self.names.remove(&(&raw const *query)), self.open.last_mut()) {
             (Some(name), _) => {
                 let known = self.parts.entry(name).or_default();
@@ -93,7 +94,11 @@ impl Visitor for Tables {
             (None, Some(outer)) => *outer += tables,
             (None, None) => {}
         }
-        ControlFlow::Continue(())
+        if self.open.last().is_some_and(|open| *open > MAX_TABLES) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
@@ -194,7 +199,11 @@ mod tests {
         };
 
         assert_eq!(tables(&doubled(7, "events")), Ok(()));
+        // Parts that read no table count as well.
+        let derived = ["(SELECT 1) a"; 201].join(", ");
         for sql in [
+            doubled(30, "(SELECT 1) s"),
+            format!("SELECT 1 FROM {derived}"),
             doubled(8, "events"),
             format!("EXPLAIN {}", doubled(30, "events")),
             format!("SELECT * FROM ({}) s", doubled(30, "events")),

@@ -545,6 +545,19 @@ fn help_has_examples_and_version_is_the_packages() {
     assert_eq!(stdout(&version).trim(), concat!("airside ", env!("CARGO_PKG_VERSION")));
 }
 
+#[test]
+fn a_baseline_and_a_report_are_two_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("seen.jsonl");
+    let report = format!("json={}", path(&file));
+
+    let output = airside(&["scan", "sample-logs/tenant", "--baseline", path(&file), "--output", &report]);
+
+    assert_eq!(code(&output), 3);
+    assert!(stderr(&output).contains("two outputs to one file"), "{}", stderr(&output));
+    assert!(!file.exists());
+}
+
 /// Rules of one's own are known where `--rules` names their folder; other commands run none.
 #[test]
 fn a_configuration_for_rules_of_ones_own_is_taken_by_every_command() {

@@ -46,7 +46,7 @@ pub fn place(recorded: &[&str], listed: &[Object], paths: &[String]) -> Placed {
         }
         let free = |at: &usize| !place_of.contains_key(at);
         let names: Vec<&str> = recorded.iter().enumerate().filter(|(at, _)| free(at)).map(|(_, name)| *name).collect();
-        let Some(folder) = former(&inside, &names) else { continue };
+        let Some(folder) = former(path, &inside, &names) else { continue };
         for (at, rest) in inside {
             let name = format!("{folder}{rest}");
             if let Some(recorded) = by_name.get(name.as_str()).copied()
@@ -75,9 +75,10 @@ fn below<'n>(path: &str, name: &'n str) -> Option<&'n str> {
     }
 }
 
-/// The folder, with its slash, under which most of what lies inside was recorded; the shortest of
-/// several.
-fn former<'r>(inside: &[(usize, &str)], recorded: &[&'r str]) -> Option<&'r str> {
+/// The folder, with its slash, under which most of what lies inside was recorded; of several the one
+/// of the path's own name (the containers of an archive have the same folders below them), else the
+/// shortest.
+fn former<'r>(path: &str, inside: &[(usize, &str)], recorded: &[&'r str]) -> Option<&'r str> {
     let step = inside.len().div_ceil(VOTERS).max(1);
     let mut votes: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for (_, rest) in inside.iter().step_by(step) {
@@ -89,7 +90,9 @@ fn former<'r>(inside: &[(usize, &str)], recorded: &[&'r str]) -> Option<&'r str>
         }
     }
     let most = votes.values().max().copied()?;
-    votes.into_iter().find(|(_, count)| *count == most).map(|((_, folder), _)| folder)
+    let own = |path: &str| path.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
+    let best = || votes.iter().filter(|(_, count)| **count == most).map(|((_, folder), _)| *folder);
+    best().find(|folder| own(folder) == own(path)).or_else(|| best().next())
 }
 
 #[cfg(test)]
@@ -139,6 +142,18 @@ mod tests {
         // Which hour it was cannot be told: the first is as good as the second, and its hash decides.
         let deeper = placed(&RECORDED, &["/m/h=10/PT1H.json"], &["/m"]);
         assert_eq!(deeper, Placed { pairs: vec![(0, 0)], missing: vec![1, 2], new: vec![] });
+    }
+
+    /// Diagnostic settings write the same folders into every container.
+    #[test]
+    fn containers_that_were_moved_keep_their_names() {
+        let recorded =
+            ["e/storagedelete/h=10/PT1H.json", "e/storageread/h=10/PT1H.json", "e/storageread/h=11/PT1H.json"];
+        let listed =
+            ["/m/storagedelete/h=10/PT1H.json", "/m/storageread/h=10/PT1H.json", "/m/storageread/h=11/PT1H.json"];
+        let placed = placed(&recorded, &listed, &["/m/storagedelete", "/m/storageread"]);
+
+        assert_eq!(placed, Placed { pairs: vec![(0, 0), (1, 1), (2, 2)], missing: vec![], new: vec![] });
     }
 
     #[test]

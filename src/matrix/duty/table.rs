@@ -63,7 +63,7 @@ pub const DUTIES: &[DutyRow] = &[
     duty(Duty::UnityCatalog, "unity_catalog", Owner::Adac, &[Databricks, Storage], ("serve Unity Catalog", UNITY)),
     duty(Duty::OtherData, "other_data", Owner::Adac, &[], ("access other data", MODEL)),
     duty(Duty::Keys, "keys", Owner::Neither, &[Activity], ("obtain account keys, SAS", MODEL)),
-    duty(Duty::AccessRights, "access_rights", Owner::Neither, &[Activity], ("change access rights", MODEL)),
+    duty(Duty::AccessRights, "access_rights", Owner::Neither, &[Activity, EntraAudit], ("change access rights", MODEL)),
     UNASSIGNED,
 ];
 

@@ -45,6 +45,8 @@ fn read_with_room(stored: &[u8], bounds: Bounds, chunk_bytes: usize, room_bytes:
         Ok(stream) => stream,
         Err(error) => return (Vec::new(), Some(error.to_string())),
     };
+    // Progress is what is taken between two looks, of which the first comes before the first read.
+    assert_eq!(stream.stored_bytes_read(), 0);
     let (mut all, mut chunk) = (Vec::new(), vec![0; chunk_bytes]);
     loop {
         match stream.read(&mut chunk) {

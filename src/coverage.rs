@@ -149,15 +149,15 @@ impl Coverage {
     pub fn skip(&mut self, kind: &str) {
         self.records.read += 1;
         self.records.skipped += 1;
-        count(&mut self.skipped, kind);
+        count(&mut self.skipped, kind, 1);
     }
 
     /// Counts events as skipped records after all.
     pub fn skip_events(&mut self, kind: &str, events: u64) {
-        self.records.read -= events;
-        self.records.events -= events;
-        for _ in 0..events {
-            self.skip(kind);
+        if events > 0 {
+            self.records.events -= events;
+            self.records.skipped += events;
+            count(&mut self.skipped, kind, events);
         }
     }
 
@@ -171,7 +171,7 @@ impl Coverage {
     pub fn reject(&mut self, reason: &str) {
         self.records.read += 1;
         self.records.rejected += 1;
-        count(&mut self.rejected, reason);
+        count(&mut self.rejected, reason, 1);
     }
 
     /// Adds the counts of another part of the same run.
@@ -196,12 +196,12 @@ impl Coverage {
     }
 }
 
-fn count(counts: &mut BTreeMap<String, u64>, kind: &str) {
+fn count(counts: &mut BTreeMap<String, u64>, kind: &str, records: u64) {
     if let Some(n) = counts.get_mut(kind) {
-        *n += 1;
+        *n += records;
     } else if counts.len() < MAX_KINDS {
-        counts.insert(kind.to_owned(), 1);
+        counts.insert(kind.to_owned(), records);
     } else {
-        *counts.entry("(others)".to_owned()).or_default() += 1;
+        *counts.entry("(others)".to_owned()).or_default() += records;
     }
 }

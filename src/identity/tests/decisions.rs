@@ -279,29 +279,28 @@ fn rows_13_and_14_turn_into_a_spoof_where_the_tenants_workspaces_are_known() {
     let no_tenant = format!(r#"{{"id":"{WORKSPACE}","managedResourceGroupId":"{MANAGED}"}}"#);
     let uami = identity(&user_assigned(MANAGED, "dbmanagedidentity"), 0x61, 0x62);
     let connector = connector(CONNECTOR, 0x63);
+    let others = [(Inv::UserAssignedIdentity, uami.as_str()), (Inv::AccessConnector, connector.as_str())];
     for (name, row, kind) in
         [("dbmanagedidentity", "P13", Kind::Uami), ("unity-catalog-access-connector", "P14", Kind::AdacAuto)]
     {
         for record in [workspace(), no_tenant.clone()] {
             let only_workspaces = verdict(&[(Inv::Workspace, &record)], &[signed_in(&id(1), name)], &id(1));
-            let exports = [
-                (Inv::Workspace, record.as_str()),
-                (Inv::UserAssignedIdentity, &uami),
-                (Inv::AccessConnector, &connector),
-            ];
-            let spoofed = verdict(&exports, &[signed_in(&id(1), name)], &id(1));
+            let spoofed = verdict(
+                &[&[(Inv::Workspace, record.as_str())], others.as_slice()].concat(),
+                &[signed_in(&id(1), name)],
+                &id(1),
+            );
 
             // Of workspaces alone no object id is known that it could be.
             assert_eq!((only_workspaces.kind, only_workspaces.name_spoof), (kind, false));
             assert_verdict(&spoofed, Stream::Other, Kind::OtherMi, 0.9, row);
             assert!(spoofed.name_spoof);
         }
-        let exports = [
-            (Inv::Workspace, other_tenant.as_str()),
-            (Inv::UserAssignedIdentity, &uami),
-            (Inv::AccessConnector, &connector),
-        ];
-        let elsewhere = verdict(&exports, &[signed_in(&id(1), name)], &id(1));
+        let elsewhere = verdict(
+            &[&[(Inv::Workspace, other_tenant.as_str())], others.as_slice()].concat(),
+            &[signed_in(&id(1), name)],
+            &id(1),
+        );
         assert_eq!((elsewhere.kind, elsewhere.name_spoof), (kind, false));
     }
 }

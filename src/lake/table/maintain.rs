@@ -97,14 +97,6 @@ impl Lake {
         let (_table, unneeded) = asked.map_err(|error| delta(&self.location, "vacuum", error))?;
         let mut deleted = unneeded.files_deleted;
         deleted.retain(|path| DataFile::is_name(path));
-        if !dry_run {
-            for path in &deleted {
-                match self.store.delete(&object_store::path::Path::from(path.as_str())).await {
-                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(source) => return Err(LakeError::Object { path: path.clone(), what: "delete", source }),
-                }
-            }
-        }
         let needed: HashSet<i64> = self.ledger().await?.pages.into_iter().collect();
         let before = self.now.0 / 1_000_000 - keep.num_seconds();
         let list = self.store.list(Some(&ledger::folder()));
@@ -118,12 +110,15 @@ impl Lake {
             if is_needed || page.last_modified.timestamp() >= before {
                 continue;
             }
-            let path = page.location.to_string();
-            if !dry_run {
-                let gone = self.store.delete(&page.location).await;
-                gone.map_err(|source| LakeError::Object { path: path.clone(), what: "delete", source })?;
+            deleted.push(page.location.to_string());
+        }
+        if !dry_run {
+            for path in &deleted {
+                match self.store.delete(&object_store::path::Path::from(path.as_str())).await {
+                    Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(source) => return Err(LakeError::Object { path: path.clone(), what: "delete", source }),
+                }
             }
-            deleted.push(path);
         }
         self.refresh().await?;
         deleted.sort();

@@ -10,7 +10,7 @@ mod tests;
 /// Hex digits in a GUID.
 const GUID_DIGITS: usize = 32;
 /// Bytes of a GUID with its dashes.
-pub(crate) const GUID_LENGTH: usize = GUID_DIGITS + GUID_DASHES.len();
+const GUID_LENGTH: usize = GUID_DIGITS + GUID_DASHES.len();
 /// Before which of its hex digits a GUID has a dash.
 const GUID_DASHES: [usize; 4] = [8, 12, 16, 20];
 /// How an ARM id begins; a form that leaves out the first slash is still an id.

@@ -10,6 +10,10 @@ use airside::redact;
 use airside::report::escape::Escaped;
 use airside::time::UtcMicros;
 use clap::Parser;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let code = match Cli::try_parse() {

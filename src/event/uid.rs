@@ -204,20 +204,27 @@ pub fn write_hex(uid: [u8; 16], out: &mut String) {
 
 /// A uid as the number that its 32 lower-case hex digits stand for; `None` for other text.
 pub fn number(uid: &str) -> Option<u128> {
-    // All digits at once, in a form that compilers make vectors of: every event's uid is read.
+    let mut number = 0;
     let digits = <&[u8; 32]>::try_from(uid.as_bytes()).ok()?;
-    let mut values = [0_u8; 32];
-    let mut are_digits = true;
-    for (value, digit) in values.iter_mut().zip(digits) {
-        let (decimal, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
-        are_digits &= decimal < 10 || letter < 6;
-        *value = if decimal < 10 { decimal } else { letter.wrapping_add(10) };
+    for eight in digits.as_chunks::<8>().0 {
+        number = number << 32 | u128::from(eight_digits(*eight)?);
     }
-    let mut bytes = [0; 16];
-    for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks().0) {
-        *byte = high << 4 | low & 15;
-    }
-    are_digits.then(|| u128::from_be_bytes(bytes))
+    Some(number)
+}
+
+/// The number that eight lower-case hex digits stand for, all of them at once: every event's uid is
+/// read.
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let text = u64::from_be_bytes(digits);
+    // A letter has bit 6 set, and is nine more than its low bits.
+    let values = ((text & (15 * ONES)) + 9 * ((text >> 6) & ONES)) & (15 * ONES);
+    // What these values are written as: other text than that is none of lower-case hex digits.
+    let letters = ((values + 6 * ONES) >> 4) & ONES;
+    let written = values + u64::from(b'0') * ONES + u64::from(b'a' - b'9' - 1) * letters;
+    let pairs = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    (written == text).then_some((fours | fours >> 16) & 0xffff_ffff)
 }
 
 #[cfg(test)]

@@ -130,7 +130,9 @@ fn groups(batches: &[RecordBatch], threads: usize) -> Result<Vec<Vec<Entry>>, Ar
 fn spread(batch_index: usize, batch: &RecordBatch) -> Result<Vec<Vec<Entry>>, ArrowError> {
     let uids = TextView::of(batch, "event_uid")?;
     let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    let mut buckets = vec![Vec::new(); 1 << BUCKET_BITS];
+    // Uids are hashes: they fill all buckets alike.
+    let share = batch.num_rows() >> BUCKET_BITS;
+    let mut buckets: Vec<_> = (0..1 << BUCKET_BITS).map(|_| Vec::with_capacity(share + share / 4)).collect();
     for row in 0..batch.num_rows() {
         let uid = uids.get(row).and_then(uid::number);
         let uid = uid.ok_or_else(|| ArrowError::ComputeError("an event without uid".to_owned()))?;

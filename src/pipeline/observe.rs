@@ -35,6 +35,8 @@ pub(super) struct Said {
     sayings: HashSet<[u64; 2]>,
     /// Two, of keys of their own: no two sayings that are ever made have both hashes in common.
     hashers: [DefaultHashBuilder; 2],
+    /// The rows of the batch at hand, by codes of their values and `secret_bearing`; here for its room.
+    in_batch: HashSet<([i32; COLUMNS.len()], bool)>,
 }
 
 impl Said {
@@ -66,14 +68,14 @@ pub(super) fn observe(
     let columns = COLUMNS.iter().map(|name| Column::of(batch, name)).collect::<Result<Vec<_>, _>>()?;
     let secrets: Option<&BooleanArray> =
         batch.column_by_name("secret_bearing").and_then(|column| column.as_any().downcast_ref());
-    let mut seen: HashSet<([i32; COLUMNS.len()], bool)> = HashSet::new();
+    said.in_batch.clear();
     for row in 0..batch.num_rows() {
         let secret_bearing = secrets.is_some_and(|secrets| secrets.value(row));
         let mut codes = [-1; COLUMNS.len()];
         for (code, column) in codes.iter_mut().zip(&columns) {
             *code = column.code(row);
         }
-        if !seen.insert((codes, secret_bearing)) {
+        if !said.in_batch.insert((codes, secret_bearing)) {
             continue;
         }
         let mut texts = [None; COLUMNS.len()];

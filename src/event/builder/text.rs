@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::numbers::NumberColumn;
-use super::{BATCH_ROWS, taken};
+use super::{BATCH_ROWS, room_for, taken};
 use crate::event::absent;
 use crate::event::fold::{fold, fold_trimmed, is_folded, trimmed};
 use crate::event::schema::{self, ColumnType, Fold, TextColumn};
@@ -140,7 +140,7 @@ impl Texts {
     fn finish(&mut self, nulls: Option<NullBuffer>) -> Result<StringArray, ArrowError> {
         let offsets = taken(&mut self.offsets);
         self.offsets.push(0);
-        let room = String::with_capacity(self.text.len());
+        let room = String::with_capacity(room_for(self.text.len()));
         let text = std::mem::replace(&mut self.text, room).into_bytes();
         StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(text), nulls)
     }

@@ -302,7 +302,8 @@ impl KeyTree {
         let Some(known) = self.key_mut(key) else {
             return Some(Member { key, plan: Plan::UNKNOWN, next: [NONE; 2], value });
         };
-        if lead.len() <= MAX_LEAD_BYTES {
+        // Most often only the order of keys was another one.
+        if lead.len() <= MAX_LEAD_BYTES && known.lead.bytes != lead {
             known.lead.set(lead);
         }
         Some(Member { key, plan: known.plan, next: known.next, value })

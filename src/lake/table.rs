@@ -181,6 +181,8 @@ impl Lake {
             .with_comment("Normalised, classified events of Azure logs, written by airside ingest")
             .with_columns(schema::delta_columns())
             .with_partition_columns([STREAM, EVENT_DATE])
+            // For other writers; our own commits say it themselves.
+            .with_configuration([("delta.enableExpiredLogCleanup", Some("false"))])
             .with_save_mode(SaveMode::ErrorIfExists)
             .await;
         // Whoever else was first has made the same table.
@@ -293,7 +295,9 @@ impl Lake {
         };
         let operation =
             if only_moves { DeltaOperation::Optimize { predicate: None, target_size: 0 } } else { operation };
-        let mut properties = CommitProperties::default().with_max_retries(0).with_metadata(summary);
+        // A chain of custody names the entries of the log: they stay.
+        let properties = CommitProperties::default().with_cleanup_expired_logs(Some(false));
+        let mut properties = properties.with_max_retries(0).with_metadata(summary);
         if let Some(number) = number {
             properties = properties.with_application_transaction(Transaction::new(LEDGER_APPLICATION, number));
         }

@@ -166,7 +166,9 @@ fn round(
         ("airsideEvents".to_owned(), json!(coverage.records.events)),
         ("airsideAmended".to_owned(), json!(written.amended)),
     ]);
-    let news = News { objects: plan::entries(objects, places), evidence, inventory, pending, totals };
+    let unfinished = coverage.failed.iter().map(|failed| failed.object.clone()).collect();
+    let objects_read = plan::entries(objects, places, ledger);
+    let news = News { objects: objects_read, unfinished, evidence, inventory, pending, totals };
     let change = Change {
         adds: written.adds,
         removes: written.removes,

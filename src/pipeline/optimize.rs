@@ -1,15 +1,23 @@
 //! Puts the small files of a lake together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use futures::StreamExt as _;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::DynObjectStore;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::Cancel;
 use super::append::{sorted, unsorted};
 use crate::error::RunError;
-use crate::lake::table::{Change, DataFile, FILE_ROWS, Lake};
+use crate::lake::table::{Change, DataFile, FILE_ROWS, Lake, LakeError, events_with_undo};
 use crate::sql::session::{self, SessionOptions};
 
 /// What was put together.
@@ -72,15 +80,38 @@ async fn together(
 ) -> Result<Vec<deltalake_core::kernel::Add>, RunError> {
     let Some(first) = files.first() else { return Ok(Vec::new()) };
     let ctx = session::build(&SessionOptions { memory_bytes: memory_bytes / 2, threads, temp_dir: None })?;
-    let mut batches = Vec::new();
-    for file in files {
-        batches.extend(file.open(lake.store()).await?.events(None)?);
-    }
-    let events = ctx.read_batches(batches).map_err(unsorted)?;
+    let rows = Rows { files: files.to_vec(), store: Arc::clone(lake.store()), schema: events_with_undo() };
+    let table = StreamingTable::try_new(events_with_undo(), vec![Arc::new(rows)]);
+    let events = table.and_then(|table| ctx.read_table(Arc::new(table))).map_err(unsorted)?;
     let mut rows = sorted(events).map_err(unsorted)?.execute_stream().await.map_err(unsorted)?;
     let mut writer = lake.writer(first.stream, &first.date, true)?;
     while let Some(batch) = rows.next().await {
         writer.write(lake.store(), &batch.map_err(unsorted)?).await?;
     }
     Ok(writer.finish(lake.store()).await?)
+}
+
+/// The rows of some files, one file after the other: of a busy day they are more than fit in memory.
+#[derive(Debug)]
+struct Rows {
+    files: Vec<DataFile>,
+    store: Arc<DynObjectStore>,
+    schema: SchemaRef,
+}
+
+impl PartitionStream for Rows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let store = Arc::clone(&self.store);
+        let of_file = move |file: DataFile| {
+            let store = Arc::clone(&store);
+            async move { Ok::<_, LakeError>(stream::iter(file.open(&store).await?.events(None)?)) }
+        };
+        let rows = stream::iter(self.files.clone()).then(of_file).try_flatten();
+        let rows = rows.map_err(|error| DataFusionError::External(Box::new(error)));
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+    }
 }

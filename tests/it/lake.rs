@@ -1,13 +1,14 @@
 //! A lake holds what reading everything at once would have given, however it came there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use airside::lake::table::{Change, DataFile, Lake, LakeLocation, News, Pending};
+use airside::time::UtcMicros;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
@@ -30,7 +31,7 @@ fn open(lake: &Path) -> Lake {
 }
 
 fn rows(lake: &Lake, file: &DataFile) -> Vec<RecordBatch> {
-    runtime().block_on(file.open(lake.store())).unwrap().events(None).unwrap()
+    runtime().block_on(file.open(lake.store())).unwrap().events(None).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 /// Every event with all its columns, by uid; the addresses relative to `base`.
@@ -230,7 +231,28 @@ fn a_file_that_was_replaced_is_reported_and_its_earlier_events_stay() {
 
         assert_eq!(said["objects"]["replaced"].as_array().unwrap().len(), 1, "{said}");
         assert_eq!(events(&lake, folder.path()).len(), expected);
+        assert_verified(&lake);
     }
+}
+
+#[test]
+fn events_of_a_file_that_broke_off_are_no_damage_before_and_after_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, lake) = (folder.path().join("PT1H.json.gz"), folder.path().join("lake"));
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(lines(0..100).as_bytes()).unwrap();
+    let whole = encoder.finish().unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+
+    let broken = airside(&["ingest", path(&file), "--lake", path(&lake)]);
+    let read = events(&lake, folder.path()).len();
+    assert!(code(&broken) != 0 && (1..100).contains(&read), "{read} {}", stderr(&broken));
+    assert_verified(&lake);
+
+    fs::write(&file, whole).unwrap();
+    ingest(&lake, &[path(&file)]);
+    assert_eq!(events(&lake, folder.path()).len(), 100);
+    assert_verified(&lake);
 }
 
 #[test]
@@ -340,7 +362,7 @@ fn files_of_a_commit_that_counts_stay_whatever_its_writer_heard() {
     let adds = runtime().block_on(async {
         let mut writer = first.writer(file.stream, &file.date, true).unwrap();
         for batch in file.open(first.store()).await.unwrap().events(None).unwrap() {
-            writer.write(first.store(), &batch).await.unwrap();
+            writer.write(first.store(), &batch.unwrap()).await.unwrap();
         }
         writer.finish(first.store()).await.unwrap()
     });
@@ -361,6 +383,31 @@ fn files_of_a_commit_that_counts_stay_whatever_its_writer_heard() {
 }
 
 /// A grant that an inventory states is older than any range.
+/// What `--custody` recorded of a lake years ago has to be there to be compared.
+#[test]
+fn entries_of_the_log_stay_however_old_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("lake");
+    let location = LakeLocation::parse(path(&place)).unwrap();
+    let mut lake = runtime().block_on(Lake::open_or_create(&location, UtcMicros(0))).unwrap();
+    // Delta's own writer makes a checkpoint after 100, and then deletes what is older than 30 days.
+    for _ in 0..101 {
+        assert!(runtime().block_on(lake.commit(Change::default())).unwrap());
+    }
+    let log = place.join("_delta_log");
+    let entries = || fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path()).collect::<BTreeSet<_>>();
+    let before = entries();
+    assert!(before.iter().any(|entry| entry.to_string_lossy().contains(".checkpoint.")), "{before:?}");
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_hours(50 * 365 * 24);
+    for entry in &before {
+        fs::File::options().append(true).open(entry).unwrap().set_modified(long_ago).unwrap();
+    }
+
+    assert!(runtime().block_on(lake.commit(Change::default())).unwrap());
+
+    assert!(entries().is_superset(&before));
+}
+
 #[test]
 fn what_an_inventory_states_is_there_whatever_times_are_asked_for() {
     let folder = tempfile::tempdir().unwrap();

@@ -331,19 +331,22 @@ impl OpenFile<'_> {
         Ok(reader.collect::<Result<_, _>>()?)
     }
 
-    /// The rows, all or some, in the schema [`schema::events_with_undo`].
+    /// The rows, all or some, in the schema [`schema::events_with_undo`], some at a time.
     ///
     /// # Errors
     ///
-    /// A [`LakeError`].
-    pub fn events(&self, rows: Option<RowSelection>) -> Result<Vec<RecordBatch>, LakeError> {
+    /// A [`LakeError`], where the file cannot be opened and for a batch that cannot be read.
+    pub fn events(
+        &self,
+        rows: Option<RowSelection>,
+    ) -> Result<impl Iterator<Item = Result<RecordBatch, LakeError>> + use<>, LakeError> {
         let mut builder = self.reader()?;
         if let Some(rows) = rows {
             builder = builder.with_row_selection(rows);
         }
         let reader = builder.build().map_err(|source| parquet("read", &self.file.path, source))?;
-        let schema = schema::events_with_undo();
-        reader.map(|batch| Ok(conform(&with_stream(&batch?, self.file.stream)?, &schema)?)).collect()
+        let (schema, stream) = (schema::events_with_undo(), self.file.stream);
+        Ok(reader.map(move |batch| Ok(conform(&with_stream(&batch?, stream)?, &schema)?)))
     }
 }
 

@@ -39,6 +39,27 @@ pub struct Entry {
     pub tail_bytes: u64,
     /// Their hash: whether what is there still is what was read. `None` where it cannot be read on.
     pub tail: Option<String>,
+    /// Up to where objects of this name were read that it replaced, whose events are still there; 0
+    /// where that is not known, `None` where it replaced none.
+    #[serde(default)]
+    pub replaced_read_to: Option<u64>,
+}
+
+impl Entry {
+    /// Whether events that end there can have come from the object, or from one that it replaced.
+    pub(super) fn reaches(&self, end: u64) -> bool {
+        let has_end = self.read_to > 0 && self.replaced_read_to != Some(0);
+        !has_end || end <= self.read_to.max(self.replaced_read_to.unwrap_or(0))
+    }
+
+    /// What an object that is read from its start in the place of this one replaces.
+    pub fn replaced(&self) -> u64 {
+        match self.replaced_read_to {
+            Some(0) => 0,
+            _ if self.read_to == 0 => 0,
+            before => self.read_to.max(before.unwrap_or(0)),
+        }
+    }
 }
 
 /// Counts of everything that was read into a lake.
@@ -91,6 +112,8 @@ pub struct Ledger {
     depth: u32,
     /// The objects by name.
     pub objects: BTreeMap<String, Entry>,
+    /// Objects that were not read to their end, of which there may be events nevertheless.
+    pub unfinished: BTreeSet<String>,
     /// What inventories and logs stated.
     pub inventory: Inventory,
     /// What the logs say of principals.
@@ -114,6 +137,8 @@ pub struct Page {
     previous: Option<i64>,
     depth: u32,
     objects: BTreeMap<String, Entry>,
+    #[serde(default)]
+    unfinished: BTreeSet<String>,
     inventory: Inventory,
     evidence: Evidence,
     pending: Pending,
@@ -125,6 +150,8 @@ pub struct Page {
 pub struct News {
     /// The objects that were read, or read on.
     pub objects: BTreeMap<String, Entry>,
+    /// The objects that were not read to their end.
+    pub unfinished: BTreeSet<String>,
     /// What they say of principals.
     pub evidence: Evidence,
     /// All that is stated now.
@@ -152,6 +179,8 @@ impl Ledger {
         let mut ledger = Self { number, depth: pages.first().map_or(0, |page| page.depth), ..Self::default() };
         for page in pages.into_iter().rev() {
             ledger.pages.push(page.number);
+            ledger.unfinished.retain(|name| !page.objects.contains_key(name));
+            ledger.unfinished.extend(page.unfinished);
             ledger.objects.extend(page.objects);
             ledger.evidence.merge(page.evidence);
             (ledger.inventory, ledger.pending, ledger.totals) = (page.inventory, page.pending, page.totals);
@@ -161,12 +190,14 @@ impl Ledger {
 
     /// The page that adds what is new.
     pub fn page(&self, news: News) -> Page {
-        let News { mut objects, mut evidence, inventory, pending, totals } = news;
+        let News { mut objects, mut unfinished, mut evidence, inventory, pending, totals } = news;
         // Numbers are drawn, not counted: two writers that follow the same page must not write over
         // each other's, and a page left by one that was killed must not count for another.
         let step = i64::try_from(Uuid::new_v4().as_u128() % (1 << 31)).unwrap_or(0) + 1;
         let is_whole = self.number == 0 || self.depth + 1 >= PAGES_IN_CHAIN;
         if is_whole {
+            let before = self.unfinished.iter().filter(|name| !objects.contains_key(*name));
+            unfinished.extend(before.cloned());
             let mut all = self.objects.clone();
             all.extend(objects);
             objects = all;
@@ -178,6 +209,7 @@ impl Ledger {
             previous: (!is_whole).then_some(self.number),
             depth: if is_whole { 0 } else { self.depth + 1 },
             objects,
+            unfinished,
             inventory,
             evidence,
             pending,
@@ -229,5 +261,37 @@ impl Page {
             return Err(damaged(format!("says that it is number {}", page.number)));
         }
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(read_to: u64, replaced_read_to: Option<u64>) -> Entry {
+        Entry { size: 9, tag: String::new(), read_to, tail_bytes: 0, tail: None, replaced_read_to }
+    }
+
+    #[test]
+    fn events_lie_within_what_was_read_of_an_object_or_of_those_that_it_replaced() {
+        for (read_to, replaced, end, expected) in [
+            (100, None, 100, true),
+            (100, None, 101, false),
+            (100, Some(500), 500, true),
+            (100, Some(500), 501, false),
+            (100, Some(0), 9000, true),
+            (0, None, 9000, true),
+        ] {
+            assert_eq!(entry(read_to, replaced).reaches(end), expected, "{read_to} {replaced:?} {end}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_replaced_again_and_again_reaches_as_far_as_the_longest() {
+        for (read_to, replaced, expected) in
+            [(100, None, 100), (100, Some(500), 500), (700, Some(500), 700), (100, Some(0), 0), (0, None, 0)]
+        {
+            assert_eq!(entry(read_to, replaced).replaced(), expected, "{read_to} {replaced:?}");
+        }
     }
 }

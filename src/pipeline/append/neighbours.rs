@@ -75,6 +75,7 @@ pub(super) async fn find(lake: &Lake, keys: &Keys) -> Result<Earlier, LakeError>
         }
         let rows = RowSelection::from_filters(&[is_wanted.into()]);
         for batch in open.events(Some(rows))? {
+            let batch = batch?;
             let uids = lake::text_column(&batch, "event_uid")?;
             let part = earlier.parts.len();
             for row in 0..batch.num_rows() {

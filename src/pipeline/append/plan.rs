@@ -144,17 +144,21 @@ fn tail_of(object: &Object, entry: &Entry, cancel: &Cancel) -> Option<String> {
 }
 
 /// What the ledger keeps of the objects of a round.
-pub(super) fn entries(objects: &[Object], places: Vec<ReadObject>) -> BTreeMap<String, Entry> {
+pub(super) fn entries(objects: &[Object], places: Vec<ReadObject>, ledger: &Ledger) -> BTreeMap<String, Entry> {
     let by_name: BTreeMap<&str, &Object> = objects.iter().map(|object| (object.name.as_str(), object)).collect();
     let entry = |place: ReadObject| {
         let object = by_name.get(place.name.as_str())?;
         let has_place = place.end.is_some();
+        let before = ledger.objects.get(&place.name);
+        let replaced_read_to =
+            before.and_then(|before| if object.start == 0 { Some(before.replaced()) } else { before.replaced_read_to });
         let entry = Entry {
             size: place.end.unwrap_or(object.size),
             tag: tag(object),
             read_to: place.end.unwrap_or(0),
             tail_bytes: if has_place { place.tail.len() as u64 } else { 0 },
             tail: has_place.then(|| blake3::hash(&place.tail).to_string()),
+            replaced_read_to,
         };
         Some((place.name, entry))
     };

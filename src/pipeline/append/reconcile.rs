@@ -46,8 +46,8 @@ fn changes(context: &Context<'_>, lake: &Lake, ledger: &Ledger) -> Result<(Chang
         if !concerns(&open, &ledger.pending)? {
             continue;
         }
-        let batches = open.events(None)?;
-        let split: Vec<_> = batches.iter().map(|batch| reclassify(batch, &classifier)).collect::<Result<_, _>>()?;
+        let split = open.events(None)?.map(|batch| reclassify(&batch?, &classifier));
+        let split: Vec<_> = split.collect::<Result<_, RunError>>()?;
         let changed: usize = split.iter().map(|(_, changed)| changed.num_rows()).sum();
         if changed == 0 {
             continue;

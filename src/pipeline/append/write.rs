@@ -70,6 +70,7 @@ pub(super) fn streams(
             written.amended += gone.len() as u64;
             let mut writer = lake.writer(file.stream, &file.date, false)?;
             for batch in file.open(lake.store()).await?.events(None)? {
+                let batch = batch?;
                 let uids = lake::text_column(&batch, "event_uid").map_err(broken)?;
                 let stays = |row| uids.get(row).and_then(uid::number).is_none_or(|uid| !gone.contains(&uid));
                 let stays: BooleanArray = (0..batch.num_rows()).map(|row| Some(stays(row))).collect();

@@ -16,6 +16,7 @@ pub(crate) mod markdown;
 mod powers;
 pub mod proposal;
 mod query;
+mod reach;
 pub mod roles;
 pub(crate) mod table;
 pub mod tally;
@@ -84,7 +85,7 @@ pub struct Cell {
     pub unclear: Tally,
     /// Tokens that were issued for it: the will, not the deed.
     pub tokens: Tally,
-    /// Logs that would show it and were not read.
+    /// Logs that would show it and were not read, or not of all that is known to be reached.
     pub not_read: Vec<LogSource>,
 }
 
@@ -100,7 +101,8 @@ pub enum State {
     Unclear,
     /// Only a token for it was issued.
     TokenOnly,
-    /// Nothing of it was done, and the logs that would show it were read.
+    /// Nothing of it was done, and the logs that would show it were read, of all that its identities
+    /// are known to reach.
     Nothing,
     /// Nothing of it was seen, and not all logs that would show it were read.
     NotKnown,

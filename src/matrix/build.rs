@@ -7,12 +7,13 @@ use datafusion::prelude::SessionContext;
 use super::duty::{Act, DUTIES, Duty, Owner, duty_of};
 use super::logs::{Logs, SqlService};
 use super::query::{self, Answers, Deed, Row, Use, Vended, Who};
+use super::reach::{self, Governed};
 use super::roles::{self, Held};
 use super::tally::Tally;
 use super::{Cell, Disagreement, DisagreementKind, Holder, Matrix, RoleRow, Side, State, WorkspaceMatrix, proposal};
 use crate::arm::{self, ArmId};
 use crate::error::RunError;
-use crate::event::vocabulary::{LogSource, Outcome, Stream};
+use crate::event::vocabulary::{IdentityKind, LogSource, OpClass, Outcome, Stream};
 use crate::report::IdentityRow;
 
 /// Makes the matrix of the identities that [`pipeline`](crate::pipeline) listed.
@@ -24,10 +25,12 @@ pub async fn build(ctx: &SessionContext, identities: &[IdentityRow]) -> Result<M
     let mut answers = query::ask(ctx).await?;
     let roles = roles::held(&answers);
     let connectors = query::rows(ctx, "SELECT rid, principal_id, file_events FROM connectors", connector).await?;
-    let workspaces = query::rows(ctx, "SELECT rid, managed_rg FROM workspaces", workspace).await?;
+    let workspaces = query::rows(ctx, "SELECT rid, managed_rg, dbfs_account FROM workspaces", workspace).await?;
+    let governed = "SELECT DISTINCT principal_id, account FROM governed WHERE principal_id IS NOT NULL";
+    let governed = query::rows(ctx, governed, governed_account).await?;
     let logs = Logs(std::mem::take(&mut answers.logged));
     let identities = identities.iter().filter(|row| matches!(row.stream, Stream::Dbmi | Stream::Adac)).collect();
-    let known = Known { answers, roles, connectors, workspaces, logs, identities };
+    let known = Known { answers, roles, connectors, workspaces, governed, logs, identities };
     Ok(known.matrix())
 }
 
@@ -46,9 +49,22 @@ fn connector(row: &Row<'_>) -> Result<Connector, arrow::error::ArrowError> {
     Ok(Connector { rid, principal_id: row.text("principal_id")?, may_have_file_events: !denied })
 }
 
-/// A workspace's id and managed resource group.
-fn workspace(row: &Row<'_>) -> Result<(String, Option<String>), arrow::error::ArrowError> {
-    Ok((row.text("rid")?.unwrap_or_default(), row.text("managed_rg")?))
+/// A workspace and what it is made of, as far as that is known.
+struct Workspace {
+    rid: String,
+    managed_group: Option<String>,
+    /// Name of the account that its own storage is.
+    dbfs_account: Option<String>,
+}
+
+fn workspace(row: &Row<'_>) -> Result<Workspace, arrow::error::ArrowError> {
+    let rid = row.text("rid")?.unwrap_or_default();
+    Ok(Workspace { rid, managed_group: row.text("managed_rg")?, dbfs_account: row.text("dbfs_account")? })
+}
+
+fn governed_account(row: &Row<'_>) -> Result<Governed, arrow::error::ArrowError> {
+    let text = |name| Ok::<_, arrow::error::ArrowError>(row.text(name)?.unwrap_or_default());
+    Ok(Governed { principal_id: text("principal_id")?, account: text("account")? })
 }
 
 /// Everything that the matrix is made of.
@@ -56,7 +72,8 @@ struct Known<'a> {
     answers: Answers,
     roles: BTreeMap<String, Vec<Held>>,
     connectors: Vec<Connector>,
-    workspaces: Vec<(String, Option<String>)>,
+    workspaces: Vec<Workspace>,
+    governed: Vec<Governed>,
     logs: Logs,
     identities: Vec<&'a IdentityRow>,
 }
@@ -82,7 +99,7 @@ impl Known<'_> {
         let rids: BTreeSet<Option<&str>> = self
             .workspaces
             .iter()
-            .map(|(rid, _)| Some(rid.as_str()))
+            .map(|known| Some(known.rid.as_str()))
             .chain(self.identities.iter().map(|row| row.workspace_rid.as_deref()))
             .chain(work.keys().map(Option::as_deref))
             .collect();
@@ -123,11 +140,11 @@ impl Known<'_> {
     }
 
     fn target_workspace(&self, deed: &Deed) -> Option<&str> {
-        let is_of = |(rid, group): &&(String, Option<String>)| {
-            deed.target_id.as_deref().is_some_and(|target| arm::is_at_or_under(target, rid))
-                || group.is_some() && deed.target_group == *group
+        let is_of = |known: &&Workspace| {
+            deed.target_id.as_deref().is_some_and(|target| arm::is_at_or_under(target, &known.rid))
+                || known.managed_group.is_some() && deed.target_group == known.managed_group
         };
-        self.workspaces.iter().find(is_of).map(|(rid, _)| rid.as_str())
+        self.workspaces.iter().find(is_of).map(|known| known.rid.as_str())
     }
 
     fn duty(&self, deed: &Deed) -> Duty {
@@ -164,7 +181,7 @@ impl Known<'_> {
     }
 
     fn side(&self, stream: Stream, rid: Option<&str>, work: &BTreeMap<Who, Work>, places: &Places) -> Side {
-        let mut sum = Work::new();
+        let (mut sum, mut holders) = (Work::new(), Vec::new());
         let mut side = Side { duties: Vec::new(), identities: Vec::new(), disagreements: Vec::new() };
         let mut rows: Vec<&IdentityRow> = self.identities.iter().copied().filter(|row| row.stream == stream).collect();
         rows.sort_by_key(|row| (row.identity_kind, who(row)));
@@ -174,6 +191,7 @@ impl Known<'_> {
             if !is_home && own.is_none() {
                 continue;
             }
+            holders.push(row);
             let nothing = Work::new();
             let own = own.unwrap_or(&nothing);
             for (duty, counts) in own {
@@ -181,7 +199,7 @@ impl Known<'_> {
             }
             let cells: Vec<Cell> = own
                 .iter()
-                .map(|(duty, counts)| self.cell(*duty, duty.is_of(stream, row.identity_kind), counts, rid))
+                .map(|(duty, counts)| self.cell(*duty, duty.is_of(stream, row.identity_kind), counts, (rid, &[row])))
                 .collect();
             side.disagreements.extend(cells.iter().filter_map(|cell| overreach(row, cell)));
             if is_home {
@@ -198,9 +216,8 @@ impl Known<'_> {
                     (row.owner, stream),
                     (Owner::Dbmi, Stream::Dbmi) | (Owner::Adac, Stream::Adac) | (Owner::Anyone, _)
                 );
-                let mut cell = self.cell(row.duty, is_own, sum.get(&row.duty).unwrap_or(&nobody), rid);
-                // Of an identity that is not known nothing can be told.
-                if side.identities.is_empty() {
+                let mut cell = self.cell(row.duty, is_own, sum.get(&row.duty).unwrap_or(&nobody), (rid, &holders));
+                if !is_complete(stream, row.duty, &holders) && cell.state == State::Nothing {
                     cell.state = State::NotKnown;
                 }
                 cell
@@ -209,8 +226,14 @@ impl Known<'_> {
         side
     }
 
-    fn cell(&self, duty: Duty, is_own_job: bool, counts: &Counts, rid: Option<&str>) -> Cell {
-        let not_read = self.not_read(duty, rid);
+    fn cell(
+        &self,
+        duty: Duty,
+        is_own_job: bool,
+        counts: &Counts,
+        (rid, holders): (Option<&str>, &[&IdentityRow]),
+    ) -> Cell {
+        let not_read = self.not_read(duty, rid, holders);
         let Counts { done, failed, unclear, tokens } = counts.clone();
         let state = if !done.is_empty() {
             State::Done
@@ -228,15 +251,31 @@ impl Known<'_> {
         Cell { duty, is_own_job, state, done, failed, unclear, tokens, not_read }
     }
 
-    /// The logs of a duty in a workspace that were not read.
-    fn not_read(&self, duty: Duty, rid: Option<&str>) -> Vec<LogSource> {
+    /// The logs of a duty in a workspace that were not read, or not of all that `holders` are known
+    /// to reach.
+    fn not_read(&self, duty: Duty, rid: Option<&str>, holders: &[&IdentityRow]) -> Vec<LogSource> {
+        let roles = |principal| self.roles.get(principal).map(Vec::as_slice).unwrap_or_default();
+        // Reads are most of what is done with data, and their log is the one that is left off.
+        let needed = matches!(duty, Duty::Storage | Duty::WorkspaceStorage).then_some(OpClass::BlobRead);
+        let is_read_everywhere = |source| {
+            let principals = holders.iter().filter_map(|row| row.principal_id.as_deref());
+            let principals = principals.map(|principal| (principal, roles(principal)));
+            reach::is_read_everywhere(&self.logs, (source, needed), principals, &self.governed)
+        };
         let subscription = rid.and_then(|rid| ArmId::parse(rid).subscription);
+        let workspace = self.workspaces.iter().find(|known| Some(known.rid.as_str()) == rid);
+        let own_storage = workspace.and_then(|workspace| workspace.dbfs_account.as_deref());
         let is_read = |source: &LogSource| match (duty, source) {
             (Duty::Synapse, _) => self.logs.sql_is_read(SqlService::Synapse),
             (Duty::Sql, _) => self.logs.sql_is_read(SqlService::Sql),
             // Each workspace has its own.
-            (_, LogSource::Databricks) => self.logs.at_scope(*source, rid).is_read,
-            _ => self.logs.is_read(*source, subscription),
+            (_, LogSource::Databricks) => self.logs.at_scope(*source, rid, None).is_read,
+            (Duty::WorkspaceStorage, _)
+                if own_storage.is_some_and(|account| !self.logs.is_read_of_account(account, needed)) =>
+            {
+                false
+            }
+            _ => self.logs.is_read(*source, subscription, needed) && is_read_everywhere(*source),
         };
         duty.row().sources.iter().copied().filter(|source| !is_read(source)).collect()
     }
@@ -274,7 +313,9 @@ impl Known<'_> {
         }
         let is_told = |duty: &Duty| {
             let rid = row.workspace_rid.as_deref();
-            self.not_read(*duty, rid).is_empty() && self.can_be_denied(*duty, true, rid)
+            self.not_read(*duty, rid, &[row]).is_empty()
+                && self.can_be_denied(*duty, true, rid)
+                && (!matches!(duty, Duty::Sql | Duty::Synapse) || row.app_id.is_some())
         };
         let read: BTreeSet<LogSource> =
             own().filter(is_told).flat_map(|duty| duty.row().sources.iter().copied()).collect();
@@ -292,6 +333,9 @@ impl Known<'_> {
             stream: row.stream,
             kind: row.identity_kind,
             may_have_file_events: self.may_have_file_events(Some(principal)),
+            has_unread_accounts: self.governed.iter().any(|governed| {
+                governed.principal_id == principal && !self.logs.is_read_of_account(&governed.account, None)
+            }),
         };
         let held = self.roles.get(principal).into_iter().flatten();
         held.map(|held| RoleRow { held: held.clone(), proposal: proposal::propose(held, holder, &uses, &self.logs) })
@@ -315,6 +359,19 @@ impl Counts {
         self.failed.add(&other.failed);
         self.unclear.add(&other.unclear);
         self.tokens.add(&other.tokens);
+    }
+}
+
+/// Whether those who would do a duty are known as the logs name them: of others nothing can be
+/// told.
+fn is_complete(stream: Stream, duty: Duty, holders: &[&IdentityRow]) -> bool {
+    let is_managed = |row: &&IdentityRow| row.identity_kind == IdentityKind::Uami && row.principal_id.is_some();
+    match (stream, duty) {
+        _ if holders.is_empty() => false,
+        (Stream::Dbmi, duty) if duty != Duty::Encryption && !holders.iter().any(is_managed) => false,
+        // Their logs name clients, not objects.
+        (_, Duty::Sql | Duty::Synapse) => holders.iter().all(|row| row.app_id.is_some()),
+        _ => true,
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::query::LogRead;
 use super::tally::Tally;
 use crate::arm::{self, ArmId};
-use crate::event::vocabulary::LogSource;
+use crate::event::vocabulary::{LogSource, OpClass};
 use crate::time::UtcMicros;
 
 /// What was read of a log.
@@ -40,6 +40,13 @@ const SOURCES: [LogSource; 7] = [
 #[derive(Debug, Default)]
 pub(super) struct Logs(pub(super) Vec<LogRead>);
 
+impl LogRead {
+    /// Whether it tells of work: with `needed`, of those reads of storage.
+    fn shows(&self, needed: Option<OpClass>) -> bool {
+        self.shows_work && (needed.is_none() || self.reads == needed)
+    }
+}
+
 impl Logs {
     /// Every log, read or not.
     pub(super) fn sources(&self) -> Vec<SourceRead> {
@@ -69,27 +76,44 @@ impl Logs {
     }
 
     /// What was read of a log for resources at or under a scope, or above it. The Activity Log is
-    /// a subscription's; of a management group and of a scope that is not known, all counts.
-    pub(super) fn at_scope(&self, source: LogSource, scope: Option<&str>) -> SourceRead {
-        let Some(scope) = scope else { return self.source(source, |_| true) };
+    /// a subscription's; of a management group and of a scope that is not known, all counts. With
+    /// `needed`, only those reads of storage do.
+    pub(super) fn at_scope(&self, source: LogSource, scope: Option<&str>, needed: Option<OpClass>) -> SourceRead {
+        let Some(scope) = scope else { return self.source(source, |read| read.shows(needed)) };
         let wanted = ArmId::parse(scope).subscription;
-        self.source(source, |read| match (wanted, source) {
-            (None, _) => true,
-            (Some(wanted), LogSource::Activity) => read.subscription.as_deref() == Some(wanted),
-            // The log is the account's or the vault's; a scope can be one of its containers.
-            (Some(_), _) => read
-                .target_id
-                .as_deref()
-                .is_some_and(|target| arm::is_at_or_under(target, scope) || arm::is_at_or_under(scope, target)),
+        self.source(source, |read| {
+            read.shows(needed)
+                && match (wanted, source) {
+                    (None, _) => true,
+                    (Some(wanted), LogSource::Activity) => read.subscription.as_deref() == Some(wanted),
+                    // The log is the account's or the vault's; a scope can be one of its containers.
+                    (Some(_), _) => read
+                        .target_id
+                        .as_deref()
+                        .is_some_and(|target| arm::is_at_or_under(target, scope) || arm::is_at_or_under(scope, target)),
+                }
         })
     }
 
-    /// Whether a log was read at all; the Activity Log of this subscription where one is given.
-    pub(super) fn is_read(&self, source: LogSource, subscription: Option<&str>) -> bool {
+    /// Whether a log was read at all, with the reads of storage that are needed; the Activity Log of
+    /// this subscription where one is given.
+    pub(super) fn is_read(&self, source: LogSource, subscription: Option<&str>, needed: Option<OpClass>) -> bool {
         self.0.iter().any(|read| {
             read.source == source
+                && read.shows(needed)
                 && (source != LogSource::Activity
                     || subscription.is_none_or(|wanted| read.subscription.as_deref() == Some(wanted)))
+        })
+    }
+
+    /// Whether the log of a storage account of this name was read, with the reads that are needed.
+    pub(super) fn is_read_of_account(&self, account: &str, needed: Option<OpClass>) -> bool {
+        let is_of = |target: &str| {
+            let named = target.split_once("/providers/microsoft.storage/storageaccounts/");
+            named.is_some_and(|(_, rest)| rest.split('/').next() == Some(account))
+        };
+        self.0.iter().any(|read| {
+            read.source == LogSource::Storage && read.shows(needed) && read.target_id.as_deref().is_some_and(is_of)
         })
     }
 

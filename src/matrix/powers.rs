@@ -40,6 +40,16 @@ impl Power {
     }
 }
 
+impl Power {
+    /// What of the log must have been read for the absence of use to mean anything: the reads of the
+    /// service, where the role lets its holder read.
+    pub(super) fn needed(&self) -> Option<OpClass> {
+        [BlobRead, QueueRead, TableRead]
+            .into_iter()
+            .find(|class| self.source == Storage && self.classes.contains(class))
+    }
+}
+
 /// The power of a role; `None` where its use cannot be judged.
 pub(super) fn of(role_id: &str) -> Option<&'static Power> {
     POWERS.iter().find(|power| power.role_id == role_id)
@@ -134,13 +144,20 @@ const fn classes(role_id: &'static str, source: LogSource, classes: &'static [Op
     Power { role_id, source, classes, operations: &[], except: &[] }
 }
 
+/// Data actions on blobs, but not on their index tags, which have actions of their own:
+/// <https://learn.microsoft.com/azure/storage/blobs/storage-manage-find-blobs>, read 2026-11.
+const fn without_tags(role_id: &'static str, classes: &'static [OpClass]) -> Power {
+    let except = &["getblobtags", "setblobtags", "findblobsbytags"];
+    Power { role_id, source: Storage, classes, operations: &[], except }
+}
+
 /// What roles allow, as the built-in roles list of 2026-04-09 has them:
 /// <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>, read 2026-11.
 #[rustfmt::skip]
 const POWERS: &[Power] = &[
     classes(BLOB_DELEGATOR, Storage, &[Delegation]),
-    classes(BLOB_READER, Storage, &[Delegation, BlobRead, BlobList]),
-    classes(BLOB_CONTRIBUTOR, Storage, &[Delegation, BlobRead, BlobList, BlobWrite, BlobDelete, ContainerAdmin]),
+    without_tags(BLOB_READER, &[Delegation, BlobRead, BlobList]),
+    without_tags(BLOB_CONTRIBUTOR, &[Delegation, BlobRead, BlobList, BlobWrite, BlobDelete, ContainerAdmin]),
     classes(BLOB_OWNER, Storage, &[Delegation, BlobRead, BlobList, BlobWrite, BlobDelete, ContainerAdmin, AclChange]),
     classes(TABLE_READER, Storage, &[TableRead]),
     classes(TABLE_CONTRIBUTOR, Storage, &[TableRead, TableWrite]),
@@ -161,7 +178,7 @@ const POWERS: &[Power] = &[
         role_id: MACHINE_CONTRIBUTOR, source: Activity, classes: &[], except: &["microsoft.compute/disks/begingetaccess"],
         operations: &[
             "microsoft.compute/virtualmachines/", "microsoft.compute/virtualmachinescalesets/", "microsoft.compute/disks/",
-            "microsoft.compute/availabilitysets/", "microsoft.network/networkinterfaces/",
+            "microsoft.compute/availabilitysets/", "microsoft.network/networkinterfaces/", "microsoft.storage/storageaccounts/listkeys/",
         ],
     },
     Power { role_id: MONITORING_CONTRIBUTOR, source: Activity, classes: &[DiagWrite, DiagDelete], operations: &["microsoft.insights/", "microsoft.operationalinsights/"], except: &[] },

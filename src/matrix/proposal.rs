@@ -13,7 +13,7 @@ use super::query::Use;
 use super::roles::{Held, KnownFrom, RoleAt};
 use super::tally::Tally;
 use crate::arm;
-use crate::event::vocabulary::{IdentityKind, OpClass, RoleClass, ScopeLevel, Stream};
+use crate::event::vocabulary::{IdentityKind, LogSource, OpClass, RoleClass, ScopeLevel, Stream};
 use crate::time::UtcMicros;
 
 #[cfg(test)]
@@ -84,6 +84,8 @@ pub(super) struct Holder {
     pub(super) kind: IdentityKind,
     /// The connector has file events, or is not known to have none.
     pub(super) may_have_file_events: bool,
+    /// There are storage accounts that Unity Catalog lets it reach and of which no log was read.
+    pub(super) has_unread_accounts: bool,
 }
 
 /// Whether a scope covers what was done. Where the log does not say on what, it may have.
@@ -114,7 +116,7 @@ pub(super) fn propose(held: &Held, holder: Holder, uses: &[&Use], logs: &Logs) -
         instead: Vec::new(),
         used: total(&by_role),
         used_for: by_class(&by_role),
-        judged_by: power.map(|power| logs.at_scope(power.source, held.at.scope.as_deref())),
+        judged_by: power.map(|power| logs.at_scope(power.source, held.at.scope.as_deref(), power.needed())),
         judged_from: None,
         judged_until: None,
     };
@@ -145,9 +147,18 @@ fn decide(held: &Held, holder: Holder, used: &[&Use], so_far: &Proposal) -> (Act
     }
     match (so_far.judged_from, so_far.judged_until) {
         _ if !read.is_read => nothing(Action::NotKnown, Because::LogNotRead),
+        // A wide role may have been used on those of which nothing is known.
+        _ if holder.has_unread_accounts && read.source == LogSource::Storage && !is_of_account(held) => {
+            nothing(Action::NotKnown, Because::LogNotRead)
+        }
         (Some(from), Some(until)) if from >= until => nothing(Action::NotKnown, Because::GivenLater),
         _ => nothing(Action::Remove, Because::NeverUsed),
     }
+}
+
+/// Whether a role is for one storage account, or a part of it.
+fn is_of_account(held: &Held) -> bool {
+    matches!(held.scope_level, Some(ScopeLevel::Account | ScopeLevel::Container))
 }
 
 /// Roles that file events ask for:
@@ -265,7 +276,7 @@ fn container(done: &Use) -> Option<String> {
 
 /// The account or vault that was used. Azure Resource Manager works on what may not stay.
 fn resource(done: &Use) -> Option<String> {
-    done.target_id.clone().filter(|_| done.source != Some(crate::event::vocabulary::LogSource::Activity))
+    done.target_id.clone().filter(|_| done.source != Some(LogSource::Activity))
 }
 
 /// The resource group.

@@ -43,13 +43,19 @@ const VENDED: &str = concat!(
     "FROM events WHERE op_class = 'uc_vend' AND phase = 'terminal' GROUP BY 1, 2"
 );
 
-/// Which logs were read, of which resources. Resources of the Activity Log are many, and the log
-/// is a subscription's.
+/// Which logs were read, of which resources, and which part of them: reads of an account's blobs,
+/// queues and tables are logged apart from writes, and each can be left off; some categories of the
+/// Activity Log have no management. Its resources are many, and the log is a subscription's.
 const LOGGED: &str = concat!(
     "SELECT source, subscription_id, \
-     CASE WHEN source IN ('storage', 'keyvault', 'sql', 'databricks') THEN target_id END AS target_id, ",
+     CASE WHEN source IN ('storage', 'keyvault', 'sql', 'databricks') THEN target_id END AS target_id, \
+     CASE WHEN source <> 'storage' THEN NULL WHEN op_class = 'blob_list' THEN 'blob_read' \
+       WHEN op_class IN ('blob_read', 'queue_read', 'table_read') THEN op_class END AS reads, \
+     source <> 'activity' OR replace(lower(coalesce(category, '')), ' ', '') NOT IN \
+       ('alert', 'autoscale', 'policy', 'recommendation', 'resourcehealth', 'security', 'servicehealth') \
+       AS shows_work, ",
     counts!(),
-    "FROM events WHERE source <> 'inventory' GROUP BY 1, 2, 3"
+    "FROM events WHERE source <> 'inventory' GROUP BY 1, 2, 3, 4, 5"
 );
 
 /// Roles given to the two identities, by logs and inventory.
@@ -173,6 +179,10 @@ pub(super) struct LogRead {
     pub(super) subscription: Option<String>,
     /// The resource; of the Activity Log none.
     pub(super) target_id: Option<String>,
+    /// Of storage: what was read there, where anything was.
+    pub(super) reads: Option<OpClass>,
+    /// Whether this part of the log is one in which the work of identities is told.
+    pub(super) shows_work: bool,
     pub(super) tally: Tally,
 }
 
@@ -278,6 +288,8 @@ fn log_read(row: &Row<'_>) -> Result<LogRead, ArrowError> {
         source: row.source()?,
         subscription: row.text("subscription_id")?,
         target_id: row.text("target_id")?,
+        reads: row.text("reads")?.and_then(|word| OpClass::from_word(&word)),
+        shows_work: row.flag("shows_work")?,
         tally: row.tally()?,
     })
 }

@@ -1,3 +1,4 @@
+use arrow::record_batch::RecordBatch;
 use serde_json::{Value, json};
 
 use super::*;
@@ -83,6 +84,124 @@ async fn the_activity_log_of_another_subscription_says_nothing() {
 
     assert_eq!(state(&matrix.workspaces[0].dbmi, Duty::Compute), State::NotKnown);
     assert!(matrix.workspaces[0].dbmi.disagreements.is_empty());
+}
+
+/// A read of a blob of an account by somebody who is neither.
+fn read_by_others(account: &str) -> Value {
+    let mut read = blob_read("2026-05-04T10:00:00Z");
+    for (column, value) in
+        [("stream", "other"), ("identity_kind", "user"), ("principal_id", "u"), ("target_id", account)]
+    {
+        read[column] = json!(value);
+    }
+    read
+}
+
+/// The same two hours later.
+fn later(event: Value) -> Value {
+    let mut later = event;
+    (later["time"], later["event_uid"]) = (json!("2026-05-04T12:00:00Z"), json!("later"));
+    later
+}
+
+#[tokio::test]
+async fn the_log_of_an_account_that_an_identity_does_not_reach_says_nothing_of_it() {
+    const OTHER: &str = "/subscriptions/s/resourcegroups/rg/providers/microsoft.storage/storageaccounts/lake2";
+    let held = grant("inventory", "2026-05-04T13:00:00Z");
+
+    let missed = matrix(&[held.clone(), read_by_others(OTHER)]).await;
+    let read = matrix(&[held, read_by_others(OTHER), read_by_others(&format!("{ACCOUNT}/blobservices/default"))]).await;
+
+    let adac = |matrix: &Matrix| matrix.workspaces[0].adac.clone();
+    assert_eq!(state(&adac(&missed), Duty::Storage), State::NotKnown);
+    assert!(adac(&missed).disagreements.is_empty());
+    assert_eq!(state(&adac(&read), Duty::Storage), State::Nothing);
+    assert_eq!(adac(&read).disagreements[0].kind, DisagreementKind::Idle);
+}
+
+/// What the connector's workspace says of a duty where the log of `lake` was read and this is known.
+async fn state_with(duty: Duty, side_table: (&str, RecordBatch)) -> State {
+    let ctx = fixture::session(&[read_by_others(ACCOUNT)], vec![side_table]).await;
+    let matrix = build(&ctx, &[identity("a", Stream::Adac, IdentityKind::AdacSystem)]).await.unwrap();
+    state(&matrix.workspaces[0].adac, duty)
+}
+
+#[tokio::test]
+async fn what_unity_catalog_lets_an_identity_reach_has_to_be_read_too() {
+    for (account, expected) in [("lake", State::Nothing), ("lake2", State::NotKnown), ("lak", State::NotKnown)] {
+        let governed = fixture::side_table("governed", &[("account", account), ("principal_id", "a")]);
+        assert_eq!(state_with(Duty::Storage, governed).await, expected, "{account}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_log_of_a_workspaces_own_account_says_that_a_connector_left_it_alone() {
+    for (account, expected) in [("lake", State::Nothing), ("dbstorage", State::NotKnown)] {
+        let workspaces = fixture::side_table("workspaces", &[("rid", WORKSPACE), ("dbfs_account", account)]);
+        assert_eq!(state_with(Duty::WorkspaceStorage, workspaces).await, expected, "{account}");
+    }
+}
+
+#[tokio::test]
+async fn writes_alone_do_not_say_that_nothing_was_read() {
+    let mut written = read_by_others(ACCOUNT);
+    (written["op_class"], written["activity"]) = (json!("blob_write"), json!("write"));
+
+    let held = grant("inventory", "2026-05-04T13:00:00Z");
+    let writes = matrix(&[written.clone(), held.clone()]).await;
+    let both = matrix(&[written, read_by_others(ACCOUNT), later(read_by_others(ACCOUNT)), held]).await;
+
+    let because = |matrix: &Matrix| matrix.workspaces[0].adac.identities[0].roles[0].proposal.because;
+    assert_eq!(state(&writes.workspaces[0].adac, Duty::Storage), State::NotKnown);
+    assert_eq!(because(&writes), proposal::Because::LogNotRead);
+    assert_eq!(state(&both.workspaces[0].adac, Duty::Storage), State::Nothing);
+    assert_eq!(because(&both), proposal::Because::NeverUsed);
+}
+
+#[tokio::test]
+async fn news_of_the_health_of_resources_is_no_log_of_management() {
+    for (category, expected) in [("ResourceHealth", State::NotKnown), ("Administrative", State::Nothing)] {
+        let mut activity = grant("activity", "2026-05-04T10:00:00Z");
+        (activity["assignee_stream"], activity["category"]) = (json!("other"), json!(category));
+
+        let matrix = matrix(&[activity]).await;
+
+        assert_eq!(state(&matrix.workspaces[0].dbmi, Duty::Compute), expected, "{category}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_denied_of_identities_that_are_not_known() {
+    let mut activity = grant("activity", "2026-05-04T10:00:00Z");
+    activity["assignee_stream"] = json!("other");
+    let mut query = read_by_others("/subscriptions/s/resourcegroups/rg/providers/microsoft.sql/servers/x");
+    (query["source"], query["op_class"]) = (json!("sql"), json!("sql_query"));
+    let events = [activity, query];
+    let states = async |dbmi: IdentityKind, app_id: Option<&str>| {
+        let connector = identity("a", Stream::Adac, IdentityKind::AdacSystem);
+        let connector = IdentityRow { app_id: app_id.map(str::to_owned), ..connector };
+        let ctx = fixture::session(&events, Vec::new()).await;
+        let matrix = build(&ctx, &[identity("d", Stream::Dbmi, dbmi), connector]).await.unwrap();
+        [state(&matrix.workspaces[0].dbmi, Duty::Compute), state(&matrix.workspaces[0].adac, Duty::Sql)]
+    };
+
+    assert_eq!(states(IdentityKind::Uami, Some("app")).await, [State::Nothing; 2]);
+    // The identity of its storage does not provision machines, and SQL names clients.
+    assert_eq!(states(IdentityKind::StorageCmk, None).await, [State::NotKnown; 2]);
+}
+
+#[tokio::test]
+async fn a_wide_role_is_not_judged_where_an_account_that_it_is_for_was_not_read() {
+    let mut wide = grant("inventory", "2026-05-04T13:00:00Z");
+    wide["scope"] = json!("/subscriptions/s/resourcegroups/rg");
+    for (account, expected) in [("lake", proposal::Because::NeverUsed), ("lake2", proposal::Because::LogNotRead)] {
+        let governed = fixture::side_table("governed", &[("account", account), ("principal_id", "a")]);
+        let events = [wide.clone(), read_by_others(ACCOUNT), later(read_by_others(ACCOUNT))];
+        let ctx = fixture::session(&events, vec![governed]).await;
+        let matrix = build(&ctx, &[identity("a", Stream::Adac, IdentityKind::AdacSystem)]).await.unwrap();
+        let because = matrix.workspaces[0].adac.identities[0].roles[0].proposal.because;
+        assert_eq!(because, expected, "{account}");
+    }
 }
 
 #[tokio::test]

@@ -7,13 +7,14 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
+use arrow::datatypes::Field;
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::SessionContext;
 use serde_json::Value;
 
 use crate::event::schema::{self, COLUMNS, Column, ColumnType};
 use crate::sql::session::{SessionOptions, build};
-use crate::sql::tables::{EventTable, StreamTables, register_events, register_side_tables};
+use crate::sql::tables::{EventTable, StreamTables, register_events, register_side_tables, side_table_schema};
 
 /// A batch of the events schema. Columns that a row leaves out are null, or, where they cannot
 /// be, a harmless word. The uid of row `n` is `n` as 32 hex digits unless set.
@@ -34,6 +35,17 @@ pub(crate) async fn session(rows: &[Value], side_tables: Vec<(&str, RecordBatch)
     register_events(&ctx, streams).await.unwrap();
     register_side_tables(&ctx, side_tables).unwrap();
     ctx
+}
+
+/// A side table of one row, in which columns that are left out are null.
+pub(crate) fn side_table<'t>(table: &'t str, texts: &[(&str, &str)]) -> (&'t str, RecordBatch) {
+    let schema = side_table_schema(table).unwrap();
+    let column = |field: &Arc<Field>| -> ArrayRef {
+        let text = texts.iter().find(|(name, _)| name == field.name()).map(|(_, text)| *text);
+        cast(&StringArray::from(vec![text]), field.data_type()).unwrap()
+    };
+    let columns = schema.fields().iter().map(column).collect();
+    (table, RecordBatch::try_new(Arc::clone(&schema), columns).unwrap())
 }
 
 fn word<'v>(row: &'v Value, column: &str, otherwise: &'v str) -> &'v str {

@@ -13,8 +13,13 @@ const CRYPTO_USER: &str = "12338af0-0e69-4776-bea7-57ae8d297424";
 const STORAGE_CONTRIBUTOR: &str = "17d1049b-9a84-46fb-8f53-869881c3d3ab";
 const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 
-const CONNECTOR: Holder = Holder { stream: Stream::Adac, kind: IdentityKind::AdacSystem, may_have_file_events: true };
-const WORKSPACE: Holder = Holder { stream: Stream::Dbmi, kind: IdentityKind::Uami, may_have_file_events: true };
+const CONNECTOR: Holder = Holder {
+    stream: Stream::Adac,
+    kind: IdentityKind::AdacSystem,
+    may_have_file_events: true,
+    has_unread_accounts: false,
+};
+const WORKSPACE: Holder = Holder { stream: Stream::Dbmi, kind: IdentityKind::Uami, ..CONNECTOR };
 
 fn seen(time: i64) -> Seen {
     Seen { time: UtcMicros(time), event_uid: format!("{time:032x}") }
@@ -48,6 +53,8 @@ fn logs() -> Logs {
         source,
         subscription: Some("s".to_owned()),
         target_id: target_id.map(str::to_owned),
+        reads: target_id.map(|_| OpClass::BlobRead),
+        shows_work: true,
         tally: Tally { events: 50, first: Some(seen(10)), last: Some(seen(100)) },
     };
     Logs(vec![read(LogSource::Storage, Some(ACCOUNT)), read(LogSource::Activity, None)])

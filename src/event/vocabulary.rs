@@ -310,7 +310,7 @@ vocabulary! {
         AdacUami = "adac_uami",
         /// The access connector that a workspace creates by itself.
         AdacAuto = "adac_auto",
-        /// User-assigned identity of an access connector that is attached elsewhere too.
+        /// User-assigned identity of an access connector that a resource of another service has, too.
         AdacShared = "adac_shared",
         /// A managed identity of something else.
         OtherMi = "other_mi",

@@ -65,9 +65,11 @@ impl<'r> Bodies<'r> {
         let mut from_request = false;
         let mut from_response = false;
         if is_role_change(row) {
+            // Azure Resource Manager goes by the id: a request can name another scope.
+            set_place_of_assignment(row, authorized_scope);
             from_request = self.request.is_some_and(|body| set_assignment(row, body));
             from_response = self.response.is_some_and(|body| set_assignment(row, body));
-            set_place_of_assignment(row, authorized_scope);
+            row.set_if_none(TextColumn::Scope, authorized_scope);
         }
         if self.is_needed(row) {
             row.set(TextColumn::RequestBody, self.request.map(|body| compact(body, scratch)));
@@ -206,7 +208,6 @@ fn set_place_of_assignment<'r>(row: &mut Row<'r>, authorized_scope: Option<&'r s
         // The scope of an assignment for the whole tenant is the empty path.
         row.set_if_none(TextColumn::Scope, scope.map(|scope| if scope.is_empty() { "/" } else { scope }));
     }
-    row.set_if_none(TextColumn::Scope, authorized_scope);
 }
 
 /// Writes a body as compact JSON. A body that is no JSON, such as a truncated one, becomes a

@@ -207,13 +207,19 @@ impl Known {
     /// What a user-assigned identity is to the access connectors that list it, and their
     /// workspaces; `None` where none does.
     fn connectors_identity(&self, id: &str) -> Option<(IdentityKind, BTreeSet<String>)> {
-        let connector = self.connector_of(id)?;
-        let connectors = self.attached_to(id).filter(|resource| place::named(resource) == Named::Connector);
-        let workspaces = connectors.flat_map(|connector| self.workspaces_of_connector(connector)).collect();
-        let kind = match self.attached_to(id).nth(1) {
-            Some(_) => IdentityKind::AdacShared,
-            None if self.is_automatic(connector) => IdentityKind::AdacAuto,
-            None => IdentityKind::AdacUami,
+        let is_connector = |resource: &&str| place::named(resource) == Named::Connector;
+        let connectors: Vec<&str> = self.attached_to(id).filter(is_connector).collect();
+        let workspaces = connectors.iter().flat_map(|connector| self.workspaces_of_connector(connector)).collect();
+        // Several connectors may share an identity: it still does nothing but their work.
+        let is_of_databricks = |resource| matches!(place::named(resource), Named::Connector | Named::Workspace);
+        let kind = if connectors.is_empty() {
+            return None;
+        } else if !self.attached_to(id).all(is_of_databricks) {
+            IdentityKind::AdacShared
+        } else if connectors.iter().all(|connector| self.is_automatic(connector)) {
+            IdentityKind::AdacAuto
+        } else {
+            IdentityKind::AdacUami
         };
         Some((kind, workspaces))
     }
@@ -382,7 +388,10 @@ impl Known {
         let because = best.iter().map(|candidate| candidate.because).min().unwrap_or_default();
         let mut decision = Decision::plain(kind, confidence, because);
         decision.verdict.arm_id = best.iter().filter_map(|candidate| candidate.arm_id.clone()).min();
-        let workspaces: BTreeSet<String> = best.iter().flat_map(|candidate| candidate.workspaces.clone()).collect();
+        let mut workspaces: BTreeSet<String> = best.iter().flat_map(|candidate| candidate.workspaces.clone()).collect();
+        if decision.verdict.stream == Stream::Dbmi {
+            workspaces = self.present(workspaces);
+        }
         decision.verdict.workspace_rid = only(&workspaces).map(str::to_owned);
         if decision.verdict.stream == Stream::Dbmi {
             decision.scope = self.scope(only(&workspaces));
@@ -393,6 +402,14 @@ impl Known {
             decision.scope.extend(self.inventory.workspaces.keys().flat_map(|workspace| self.scope(Some(workspace))));
         }
         decision
+    }
+
+    /// Of workspaces whose own an identity is, those that are there: a workspace that was deleted and
+    /// made again under another name has had the same managed resource group.
+    fn present(&self, workspaces: BTreeSet<String>) -> BTreeSet<String> {
+        let is_exported = |id: &&String| self.inventory.workspaces.get(*id).is_some_and(|known| known.is_exported);
+        let exported: BTreeSet<String> = workspaces.iter().filter(is_exported).cloned().collect();
+        if exported.is_empty() { workspaces } else { exported }
     }
 
     /// The workspace, its managed resource group and its network.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place;
 use crate::arm;
+use crate::event::vocabulary::BodyFrom;
 use crate::format::InventoryKind;
 use crate::ip::Range;
 use crate::json::Value;
@@ -69,6 +70,8 @@ pub(super) struct Workspace {
     pub(super) uc_enabled: BTreeSet<bool>,
     /// `workspaceId`, the number in the workspace's URL.
     pub(super) numbers: BTreeSet<String>,
+    /// An export lists it: it is there, and not only the log of what was.
+    pub(super) is_exported: bool,
 }
 
 /// What is said of a service principal.
@@ -139,11 +142,31 @@ impl Inventory {
 
     /// Adds the resource that a successful `accessConnectors/write` or `workspaces/write` tells of:
     /// its folded id and its request or response body. Other targets add nothing.
-    pub fn add_from_log(&mut self, target_id: &str, body: Value<'_>) {
+    ///
+    /// Which object ids identities have is Azure's to say: in a request, where these members are
+    /// read-only and what they say is ignored, the caller can write anybody's.
+    pub fn add_from_log(&mut self, target_id: &str, body: Value<'_>, from: BodyFrom) {
+        let mut said = Self::default();
         match place::named(target_id) {
-            place::Named::Connector => self.add_connector(Some(target_id.to_owned()), body),
-            place::Named::Workspace => self.add_workspace(target_id.to_owned(), body),
+            place::Named::Connector => said.add_connector(Some(target_id.to_owned()), body),
+            place::Named::Workspace => said.add_workspace(target_id.to_owned(), body),
             _ => {}
+        }
+        if from == BodyFrom::Request {
+            said.forget_object_ids();
+        }
+        self.merge(said);
+    }
+
+    /// Leaves of what one body said only what its writer decides.
+    fn forget_object_ids(&mut self) {
+        self.clients.clear();
+        self.resources.values_mut().for_each(|resource| resource.principals.clear());
+        for workspace in self.workspaces.values_mut() {
+            workspace.storage_identities.clear();
+            workspace.disk_identities.clear();
+            workspace.created.clear();
+            workspace.numbers.clear();
         }
     }
 
@@ -224,6 +247,7 @@ impl Inventory {
             property(root, &["managedDiskIdentity", "tenantId"]),
         ];
         self.covered_tenants.extend(tenants.into_iter().flatten().filter_map(guid));
+        self.workspaces.entry(id.clone()).or_default().is_exported = true;
         self.add_workspace(id, root);
     }
 
@@ -320,6 +344,7 @@ impl Workspace {
         self.created.extend(other.created);
         self.uc_enabled.extend(other.uc_enabled);
         self.numbers.extend(other.numbers);
+        self.is_exported |= other.is_exported;
     }
 }
 

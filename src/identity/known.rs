@@ -152,11 +152,6 @@ impl Known {
         self.attached_to.get(user_assigned).into_iter().flatten().map(String::as_str)
     }
 
-    /// The first access connector that lists a user-assigned identity.
-    pub(super) fn connector_of(&self, user_assigned: &str) -> Option<&str> {
-        self.attached_to(user_assigned).find(|id| place::named(id) == Named::Connector)
-    }
-
     /// Every access connector that something tells of, with what refers to it.
     pub(super) fn referrers(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.referrers

@@ -18,16 +18,21 @@ use crate::sql::tables::side_table;
 use crate::time::UtcMicros;
 
 /// What the events of a run say, in the columns of the side table. Tokens (`auth`) and deeds
-/// (`use`) are apart: a platform's probe asks for tokens that nobody uses.
+/// (`use`) are apart: a platform's probe asks for tokens that nobody uses. What was refused or failed
+/// is nothing that an identity does: else whoever tries first would have it look usual.
 const SEEN: &str = "\
 WITH own AS (\
-  SELECT principal_id, source, op_class, audience_kind, target_id, time FROM dbmi WHERE principal_id IS NOT NULL \
+  SELECT principal_id, source, op_class, audience_kind, target_id, time, outcome, phase \
+  FROM dbmi WHERE principal_id IS NOT NULL \
   UNION ALL \
-  SELECT principal_id, source, op_class, audience_kind, target_id, time FROM adac WHERE principal_id IS NOT NULL\
+  SELECT principal_id, source, op_class, audience_kind, target_id, time, outcome, phase \
+  FROM adac WHERE principal_id IS NOT NULL\
+), done AS (\
+  SELECT * FROM own WHERE outcome = 'success' AND phase = 'terminal'\
 ), seen AS (\
-  SELECT principal_id, 'audience' AS dim, audience_kind AS value, time FROM own WHERE source = 'signin' \
-  UNION ALL SELECT principal_id, 'op_class', op_class, time FROM own \
-  UNION ALL SELECT principal_id, 'target', target_id, time FROM own WHERE source <> 'signin' AND target_id IS NOT NULL \
+  SELECT principal_id, 'audience' AS dim, audience_kind AS value, time FROM done WHERE source = 'signin' \
+  UNION ALL SELECT principal_id, 'op_class', op_class, time FROM done \
+  UNION ALL SELECT principal_id, 'target', target_id, time FROM done WHERE source <> 'signin' AND target_id IS NOT NULL \
   UNION ALL SELECT principal_id, CASE WHEN source = 'signin' THEN 'auth' ELSE 'use' END, 'any', time FROM own\
 ) \
 SELECT principal_id, dim, value, min(time) AS first_seen, max(time) AS last_seen, count(*) AS n \
@@ -186,7 +191,10 @@ impl Span {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::sql::fixture;
 
     const TEXT: &str = concat!(
         r#"{"principal_id":"p","dim":"audience","value":"storage","first_seen":"2026-01-01T00:00:00Z","last_seen":"2026-02-01T00:00:00Z","events":3}"#,
@@ -202,6 +210,28 @@ mod tests {
         assert_eq!(baseline.rows.len(), 2);
         assert_eq!(Baseline::parse("b.ndjson", &baseline.to_text().unwrap()).unwrap(), baseline);
         assert_eq!(baseline.table().unwrap().num_rows(), 2);
+    }
+
+    /// Else whoever tries first would have what follows look usual.
+    #[tokio::test]
+    async fn what_was_refused_or_has_only_begun_is_not_learned() {
+        let event = |outcome: &str, phase: &str, op_class: &str| {
+            json!({
+                "stream": "adac", "principal_id": "p", "source": "storage", "op_class": op_class,
+                "target_id": format!("/{op_class}"), "outcome": outcome, "phase": phase,
+            })
+        };
+        let events = [
+            event("success", "terminal", "blob_read"),
+            event("denied", "terminal", "blob_delete"),
+            event("unknown", "start", "blob_write"),
+        ];
+        let ctx = fixture::session(&events, Vec::new()).await;
+
+        let baseline = Baseline::default().with_events(&ctx).await.unwrap();
+
+        let learned: Vec<(&str, &str)> = baseline.rows.keys().map(|(_, dim, value)| (&**dim, &**value)).collect();
+        assert_eq!(learned, [("op_class", "blob_read"), ("target", "/blob_read"), ("use", "any")]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{Cancel, Loaded, Watch};
 use crate::coverage::{Coverage, SourceCoverage};
 use crate::error::RunError;
 use crate::event::absent;
-use crate::event::vocabulary::{Outcome, Stream};
+use crate::event::vocabulary::{BodyFrom, Outcome, Stream};
 use crate::identity::{Classifier, Inventory};
 use crate::json::Tape;
 use crate::lake::{self, Conflict, Partitions, Resolved, StoreError, Streams, StreamsBuilder};
@@ -169,18 +169,18 @@ fn learn(batch: &RecordBatch, inventory: &mut Inventory) -> Result<(), ArrowErro
     let text = |name: &str| lake::text_column(batch, name);
     let (classes, outcomes) = (text("op_class")?, text("outcome")?);
     let (targets, operations) = (text("target_id")?, text("operation")?);
-    let bodies = [text("response_body")?, text("request_body")?];
+    let bodies = [(text("response_body")?, BodyFrom::Response), (text("request_body")?, BodyFrom::Request)];
     let mut tape = Tape::new();
     for row in 0..batch.num_rows() {
         let wanted = classes.get(row).is_some_and(|class| TELLING.contains(&class))
             && outcomes.get(row) == Some(Outcome::Success.as_str())
             && operations.get(row).is_some_and(|operation| operation.ends_with("/write"));
         let (true, Some(target)) = (wanted, targets.get(row)) else { continue };
-        for body in bodies.iter().filter_map(|bodies| bodies.get(row)) {
+        for (body, from) in bodies.iter().filter_map(|(bodies, from)| Some((bodies.get(row)?, *from))) {
             if tape.parse(body.as_bytes()).is_ok()
                 && let Some(root) = tape.root(body)
             {
-                inventory.add_from_log(target, root);
+                inventory.add_from_log(target, root, from);
             }
         }
     }

@@ -77,6 +77,29 @@ fn the_response_tells_what_the_request_does_not() {
 }
 
 #[test]
+fn a_body_that_names_another_scope_than_the_target_is_not_believed() {
+    for key in ["requestbody", "responseBody"] {
+        let properties = format!(
+            r#"{{"{key}":{{"properties":{{"principalId":"{ASSIGNEE}","roleDefinitionId":"/x/{ROLE}","scope":"{LAKE}"}}}}}}"#
+        );
+        let target = "/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/r";
+        applied("Microsoft.Authorization/roleAssignments/write", target, &properties, |row| {
+            assert_assignment(row, "/subscriptions/s");
+        });
+    }
+}
+
+#[test]
+fn without_an_id_of_the_assignment_the_body_gives_the_scope() {
+    let properties = format!(
+        r#"{{"requestbody":{{"properties":{{"principalId":"{ASSIGNEE}","roleDefinitionId":"/x/{ROLE}","scope":"{LAKE}"}}}}}}"#
+    );
+    applied("Microsoft.Authorization/roleAssignments/write", "/subscriptions/s", &properties, |row| {
+        assert_assignment(row, LAKE);
+    });
+}
+
+#[test]
 fn without_a_scope_in_the_body_the_target_gives_it() {
     let cases = [
         (

@@ -50,16 +50,21 @@ fn row_2_a_user_assigned_identity_of_a_connector_is_an_adac_even_in_the_managed_
 }
 
 #[test]
-fn row_3_an_identity_that_a_machine_or_another_connector_shares_is_less_certain() {
+fn row_3_an_identity_that_a_machine_shares_is_less_certain_one_of_two_connectors_is_not() {
     let uami = user_assigned("/subscriptions/s1/resourceGroups/rg", "u1");
-    let machine = "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm";
-    let others =
-        [(Inv::OtherResource, machine), (Inv::AccessConnector, &*CONNECTOR.replace("Connectors/ac", "Connectors/ac2"))]
-            .map(|(kind, other)| (kind, with_user_assigned(other, &uami, 1, 2)));
-    for (kind, other) in &others {
-        let records = [(Inv::AccessConnector, &*with_user_assigned(CONNECTOR, &uami, 1, 2)), (*kind, other)];
+    let of = |kind, resource: &str| (kind, with_user_assigned(resource, &uami, 1, 2));
+    let connector = of(Inv::AccessConnector, CONNECTOR);
+    let other_connector = of(Inv::AccessConnector, &CONNECTOR.replace("Connectors/ac", "Connectors/ac2"));
+    let machine =
+        of(Inv::OtherResource, "/subscriptions/s1/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm");
+    let verdict_of = |resources: &[&(Inv, String)]| {
+        let records: Vec<(Inv, &str)> = resources.iter().map(|(kind, record)| (*kind, record.as_str())).collect();
+        verdict(&records, &[], &id(1))
+    };
 
-        assert_verdict(&verdict(&records, &[], &id(1)), Stream::Adac, Kind::AdacShared, 0.6, "P3");
+    assert_verdict(&verdict_of(&[&connector, &other_connector]), Stream::Adac, Kind::AdacUami, 0.98, "P2");
+    for resources in [&[&connector, &machine][..], &[&connector, &other_connector, &machine]] {
+        assert_verdict(&verdict_of(resources), Stream::Adac, Kind::AdacShared, 0.6, "P3");
     }
 }
 

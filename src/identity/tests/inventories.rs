@@ -1,6 +1,7 @@
 //! What inventories and write records are made of.
 
 use super::*;
+use crate::event::vocabulary::BodyFrom;
 use crate::event::vocabulary::IdentityKind as Kind;
 use crate::format::InventoryKind as Inv;
 
@@ -58,7 +59,7 @@ fn writes_in_the_log_tell_of_managed_groups_but_not_that_there_are_no_others() {
     let mut tape = Tape::new();
     tape.parse(body.as_bytes()).unwrap();
     let mut inventory = Inventory::default();
-    inventory.add_from_log(&lower(WORKSPACE), tape.root(&body).unwrap());
+    inventory.add_from_log(&lower(WORKSPACE), tape.root(&body).unwrap(), BodyFrom::Request);
     let (first, second) = (id(1), id(2));
     let inside = lower(&user_assigned(MANAGED, "dbmanagedidentity"));
     let outside = lower(&user_assigned("/subscriptions/s1/resourceGroups/x", "dbmanagedidentity"));
@@ -77,13 +78,54 @@ fn a_connectors_write_in_the_log_gives_its_identity() {
     let mut tape = Tape::new();
     tape.parse(body.as_bytes()).unwrap();
     let mut inventory = Inventory::default();
-    inventory.add_from_log(&lower(CONNECTOR), tape.root(&body).unwrap());
-    inventory
-        .add_from_log("/subscriptions/s1/resourcegroups/rg/providers/microsoft.web/sites/x", tape.root(&body).unwrap());
+    inventory.add_from_log(&lower(CONNECTOR), tape.root(&body).unwrap(), BodyFrom::Response);
+    let site = "/subscriptions/s1/resourcegroups/rg/providers/microsoft.web/sites/x";
+    inventory.add_from_log(site, tape.root(&body).unwrap(), BodyFrom::Response);
 
     let classifier = Classifier::build(inventory, &Evidence::default());
 
     assert_verdict(classifier.by_object_id(&id(1)).unwrap(), Stream::Adac, Kind::AdacSystem, 1.0, "P1");
+}
+
+/// Whoever may write a connector could else make the workspace's identity look like one.
+#[test]
+fn a_request_does_not_say_which_object_ids_identities_have() {
+    let uami = user_assigned("/subscriptions/s1/resourceGroups/rg", "u1");
+    let requests = [
+        (CONNECTOR, connector(CONNECTOR, 1)),
+        (CONNECTOR, with_user_assigned(CONNECTOR, &uami, 1, 2)),
+        (WORKSPACE, format!(r#"{{"storageAccountIdentity":{{"principalId":"{}"}}}}"#, id(1))),
+        (WORKSPACE, format!(r#"{{"managedDiskIdentity":{{"principalId":"{}"}}}}"#, id(1))),
+    ];
+    for (resource, body) in requests {
+        let mut tape = Tape::new();
+        tape.parse(body.as_bytes()).unwrap();
+        let object = id(1);
+        let stream_of = |from| {
+            let mut inventory = Inventory::default();
+            inventory.add_from_log(&lower(resource), tape.root(&body).unwrap(), from);
+            let secret = Observation { secret_bearing: true, ..seen(&object) };
+            Classifier::build(inventory, &evidence(&[secret])).by_object_id(&object).unwrap().stream
+        };
+
+        assert_eq!(stream_of(BodyFrom::Request), Stream::Other, "{body}");
+        assert!(matches!(stream_of(BodyFrom::Response), Stream::Adac | Stream::Dbmi), "{body}");
+    }
+}
+
+#[test]
+fn a_workspace_that_an_export_lists_goes_before_one_that_only_the_log_knew() {
+    let uami = user_assigned(MANAGED, "dbmanagedidentity");
+    let records = [(Inv::Workspace, &*workspace()), (Inv::UserAssignedIdentity, &*identity(&uami, 1, 2))];
+    let mut inventory = inventory(&records);
+    let body = format!(r#"{{"properties":{{"managedResourceGroupId":"{MANAGED}"}}}}"#);
+    let mut tape = Tape::new();
+    tape.parse(body.as_bytes()).unwrap();
+    inventory.add_from_log(&lower(&format!("{WORKSPACE}-old")), tape.root(&body).unwrap(), BodyFrom::Request);
+
+    let classifier = Classifier::build(inventory, &Evidence::default());
+
+    assert_eq!(classifier.by_object_id(&id(1)).unwrap().workspace_rid, Some(lower(WORKSPACE)));
 }
 
 #[test]

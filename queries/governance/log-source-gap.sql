@@ -10,7 +10,7 @@
 --! group_by = ["principal_id", "audience_kind", "target_name"]
 --! details = ["source", "audience_kind", "target_name"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/azure/azure-monitor/platform/diagnostic-settings"]
 --!
 --! [params.busy_per_day]
@@ -25,7 +25,8 @@
 -- Two gaps. An access connector obtains a token for storage or Key Vault, and in the day that follows
 -- none of its governed accounts writes a record (for Key Vault, and where no governed account is known:
 -- no target at all). Or an account or vault that connectors use had at least `busy_per_day` records on
--- a day and has none for more than `quiet_days` days after it; the evidence is its last record.
+-- its last day, or on the one before, and has none for more than `quiet_days` days after it; the
+-- evidence is its last record.
 --
 -- ## Why it matters
 -- Where the log of the data is off, every rule about data is blind, and says nothing about it.
@@ -103,12 +104,15 @@ used_by_connectors AS (
 silences AS (
   SELECT d.log, d.logged_target, d.last_record
   FROM (
-    SELECT *, LEAD(day) OVER (PARTITION BY log, logged_target ORDER BY day) AS next_day
+    SELECT *,
+      LEAD(day) OVER (PARTITION BY log, logged_target ORDER BY day) AS next_day,
+      -- The last day of a log that is cut off is seldom whole.
+      greatest(records, coalesce(LAG(records) OVER (PARTITION BY log, logged_target ORDER BY day), 0)) AS busiest
     FROM daily
   ) AS d
   JOIN used_by_connectors AS u ON d.log = u.used_log AND d.logged_target = u.used_target
   JOIN coverage AS c ON c.source = d.log
-  WHERE d.records >= $busy_per_day
+  WHERE d.busiest >= $busy_per_day
     -- Without a later record the silence lasts as long as the log does.
     AND coalesce(d.next_day, CAST(floor(date_part('epoch', c.last_seen) / 86400) AS BIGINT)) - d.day - 1 > $quiet_days
 ),

@@ -10,7 +10,7 @@
 --! group_by = ["principal_id", "target_id"]
 --! details = ["op_class", "auth_type", "container", "object_path", "src_ip", "user_agent"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/azure/databricks/admin/account-settings/audit-logs", "https://learn.microsoft.com/azure/databricks/external-access/credential-vending"]
 --!
 --! [params.lead_hours]
@@ -57,8 +57,7 @@ WITH catalog_log AS (
       OR operation LIKE 'filesystem/files%'
       OR operation LIKE 'unitycatalog/deltasharing%'
       -- Locations and credentials are tried out when they are made.
-      OR operation LIKE 'unitycatalog/%externallocation'
-      OR operation LIKE 'unitycatalog/%credential'
+      OR regexp_like(operation, '^unitycatalog/(create|update|validate)[a-z]*(externallocation|credential)$')
     ) AS opens
   FROM events
   WHERE source = 'databricks'

@@ -11,7 +11,7 @@
 --! group_by = ["principal_id", "impostor"]
 --! details = ["impostor", "operation", "target_name", "principal_name", "src_ip", "classified_by"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-storage/azure-managed-identities", "https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-manage-user-assigned-managed-identities"]
 
 -- ## What it finds
@@ -31,7 +31,9 @@
 --
 -- ## False positives
 -- A workspace that is newer than the inventory: what Databricks' own application makes is left out,
--- but its identity stands out once it acts. Connectors that somebody made by hand from an example.
+-- but its identity stands out once it acts. The identity of a workspace in another subscription than
+-- the inventory is of: sign-ins are a tenant's, lists of workspaces and identities a subscription's, so
+-- export those of all. Connectors that somebody made by hand from an example.
 --
 -- ## What to do
 -- Find out whose identity it is, what it is attached to and which roles it has. If the inventory is

@@ -11,7 +11,7 @@
 --! group_by = ["principal_id"]
 --! details = ["used_before", "op_class", "target_name", "src_ip"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations"]
 --!
 --! [params.dormant_days]
@@ -51,6 +51,7 @@ uses AS (
   WHERE source NOT IN ('signin', 'inventory')
     AND principal_id IS NOT NULL
     AND phase = 'terminal'
+    AND outcome <> 'unknown'
 ),
 -- Days are few, uses are many: whoever slept for days wakes with the first use of a day.
 days AS (
@@ -68,7 +69,7 @@ gaps AS (
   SELECT s.principal_id AS sleeper, s.first_use,
     coalesce(s.previous, CASE WHEN l.last_seen < s.first_use THEN l.last_seen END) AS used_before
   FROM sequence AS s
-  JOIN last_use AS l ON s.principal_id = l.principal_id
+  LEFT JOIN last_use AS l ON s.principal_id = l.principal_id
 ),
 woken AS (
   SELECT u.*, g.used_before,
@@ -80,4 +81,3 @@ woken AS (
 SELECT * EXCEPT (nth)
 FROM woken
 WHERE nth = 1
-  AND outcome <> 'unknown'

@@ -11,7 +11,7 @@
 --! group_by = ["principal_id"]
 --! details = ["plane", "op_class", "target_name", "src_ip"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/azure/databricks/connect/unity-catalog/cloud-storage/azure-managed-identities"]
 --!
 --! [params.window_minutes]
@@ -31,8 +31,8 @@
 --
 -- ## False positives
 -- Left out: Databricks' own application, which is one principal for the work of all workspaces; a
--- workspace identity in its own workspace's DBFS root; encryption identities using their key; Event
--- Grid subscriptions, topics and queues of connectors that may have file events.
+-- workspace identity in its own workspace's DBFS root; encryption identities using their key;
+-- delegation keys; Event Grid subscriptions, topics and queues of connectors that may have file events.
 --
 -- ## What to do
 -- The other findings on the same principal say what it did. Find out which roles let it do both, and
@@ -59,7 +59,13 @@ acts AS (
     -- A workspace identity's own DBFS root is its own. For a connector it is data like any other.
     AND NOT (e.is_dbfs_root AND e.stream = 'dbmi' AND (e.own_scope OR e.workspace_rid IS NULL OR e.target_id IS NULL))
     AND (
-      (e.plane = 'management' AND e.source = 'activity' AND e.activity NOT IN ('read', 'list'))
+      (
+        e.plane = 'management' AND e.source = 'activity' AND e.activity NOT IN ('read', 'list')
+        -- A delegation key changes nothing: it is for the data.
+        AND e.op_class <> 'delegation'
+        -- What Azure Policy does about a request stands under the name of whoever made that.
+        AND e.operation NOT LIKE 'microsoft.authorization/policies/%'
+      )
       OR (e.plane = 'data' AND e.op_class NOT IN ('storage_probe', 'other'))
     )
     AND NOT (e.identity_kind IN ('storage_cmk', 'disk_cmk') AND e.op_class IN ('key_use', 'key_read', 'key_write'))

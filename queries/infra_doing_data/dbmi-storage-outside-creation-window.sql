@@ -11,7 +11,7 @@
 --! group_by = ["principal_id", "target_id", "op_class"]
 --! details = ["operation", "container", "object_path", "src_ip", "user_agent"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/azure/databricks/dbfs/", "https://learn.microsoft.com/azure/databricks/security/network/storage/firewall-support"]
 --!
 --! [params.creation_hours]
@@ -45,13 +45,23 @@
 -- Compare with the clusters' and jobs' runs of that time. Check init scripts and libraries in the
 -- DBFS root for changes.
 
-WITH updates AS (
-  -- From the first record of an update on: the storage is touched before the last one is written.
-  SELECT target_id AS rid, time
+WITH requests AS (
+  SELECT target_id AS rid, time, outcome, correlation_id AS request
   FROM events
   WHERE source = 'activity'
     AND operation IN ('microsoft.databricks/workspaces/write', 'microsoft.databricks/workspaces/delete')
-    AND outcome IN ('success', 'unknown')
+),
+failed AS (
+  SELECT DISTINCT request AS failed_request
+  FROM requests
+  WHERE outcome IN ('failure', 'denied')
+),
+updates AS (
+  -- From the first record of an update on: the storage is touched before the last one is written.
+  SELECT r.rid, r.time
+  FROM requests AS r
+  LEFT JOIN failed AS f ON r.request = f.failed_request
+  WHERE r.outcome = 'success' OR (r.outcome = 'unknown' AND f.failed_request IS NULL)
 ),
 made AS (
   SELECT rid, MIN(managed_rg) AS group_id, MIN(dbfs_account) AS account, MIN(created) AS created

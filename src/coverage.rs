@@ -2,6 +2,7 @@
 
 mod absence;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -13,6 +14,9 @@ pub use absence::{ClockSkew, Gap, GapKind, Listed, SilentCategory, Skew, SkewedR
 /// Most different kinds or reasons that are counted apart; what comes later is counted as
 /// `(others)`. Kinds come from the log, so their number must not be the log's to choose.
 pub const MAX_KINDS: usize = 200;
+
+/// The kind under which records are skipped that are out of the asked time range.
+pub const OUT_OF_RANGE: &str = "out of range";
 
 /// Counts of a whole run. Its JSON is what `--coverage` writes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -76,6 +80,16 @@ pub struct FailedObject {
     pub object: String,
     /// Why.
     pub reason: String,
+}
+
+impl FailedObject {
+    /// The reason, which most often begins with the object's name, with that name.
+    pub fn reason_with_name(&self) -> Cow<'_, str> {
+        if self.reason.starts_with(&self.object) {
+            return Cow::Borrowed(&self.reason);
+        }
+        Cow::Owned(format!("{}: {}", self.object, self.reason))
+    }
 }
 
 /// Events of one source.

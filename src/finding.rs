@@ -68,6 +68,10 @@ pub struct Finding {
     pub evidence: Vec<EvidenceRow>,
     /// Values of the rule's `details` columns: the first distinct ones in order, at most ten each.
     pub details: BTreeMap<String, Vec<String>>,
+    /// How many distinct values of a `details` column there are beyond those, by column: only where
+    /// there are any. [`MOST_LEFT_OUT`](fold::MOST_LEFT_OUT) means at least so many.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub details_left_out: BTreeMap<String, u64>,
     /// ATT&CK techniques.
     pub attack: Vec<String>,
     /// Hash of rule id and `group_by` values.

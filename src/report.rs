@@ -63,7 +63,7 @@ mod timesketch;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The columns of CSV and Parquet, in order: the fields of a [`Finding`].
-pub const FINDING_COLUMNS: [&str; 20] = [
+pub const FINDING_COLUMNS: [&str; 21] = [
     "rule_id",
     "title",
     "severity",
@@ -82,6 +82,7 @@ pub const FINDING_COLUMNS: [&str; 20] = [
     "events",
     "evidence",
     "details",
+    "details_left_out",
     "attack",
     "fingerprint",
 ];
@@ -189,8 +190,8 @@ pub struct IdentityRow {
     pub last_seen: Option<UtcMicros>,
     /// How many events.
     pub events: u64,
-    /// Its events by class of operation; shown to people only.
-    #[serde(skip)]
+    /// What it did by class of operation: events that say how something ended.
+    #[serde(rename = "did")]
     pub op_classes: BTreeMap<OpClass, u64>,
 }
 

@@ -19,7 +19,7 @@ use crate::report::{IdentityRow, ReportError, Style, json};
 use crate::time::UtcMicros;
 
 /// The columns of CSV, in order: the fields of an [`IdentityRow`] that JSON has.
-const IDENTITY_COLUMNS: [&str; 12] = [
+const IDENTITY_COLUMNS: [&str; 13] = [
     "principal_id",
     "app_id",
     "name",
@@ -32,6 +32,7 @@ const IDENTITY_COLUMNS: [&str; 12] = [
     "first_seen",
     "last_seen",
     "events",
+    "did",
 ];
 
 /// Lists identities, and says with which code to exit.
@@ -45,7 +46,7 @@ pub fn run(args: &IdentitiesArgs, terminal: Terminal, style: Style, now: UtcMicr
     let format = args.format.unwrap_or(if terminal.is_stdout { ListFormat::Table } else { ListFormat::Ndjson });
     let listing = list(&request.read)?;
     let engine = Engine::start(&request.read)?;
-    let mut outputs = Outputs::open(&args.read, &[])?;
+    let mut outputs = Outputs::open(&args.read)?;
     let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     sort(&mut scan.identities);
     if let Some(file) = &mut outputs.coverage {
@@ -89,16 +90,16 @@ fn csv(rows: &[IdentityRow], out: &mut dyn Write) -> Result<(), ReportError> {
     let mut writer = ::csv::Writer::from_writer(out);
     writer.write_record(IDENTITY_COLUMNS).map_err(csv_error)?;
     for row in rows {
-        writer.write_record(cells(row)).map_err(csv_error)?;
+        writer.write_record(cells(row)?).map_err(csv_error)?;
     }
     writer.flush().map_err(ReportError::write)
 }
 
 /// The cells of an identity, in the order of [`IDENTITY_COLUMNS`].
-fn cells(row: &IdentityRow) -> [String; IDENTITY_COLUMNS.len()] {
+fn cells(row: &IdentityRow) -> Result<[String; IDENTITY_COLUMNS.len()], ReportError> {
     let optional = |text: &Option<String>| text.as_deref().map(csv_cell).unwrap_or_default();
     let time = |time: Option<UtcMicros>| time.map(|time| time.to_string()).unwrap_or_default();
-    [
+    Ok([
         optional(&row.principal_id),
         optional(&row.app_id),
         optional(&row.name),
@@ -111,7 +112,8 @@ fn cells(row: &IdentityRow) -> [String; IDENTITY_COLUMNS.len()] {
         time(row.first_seen),
         time(row.last_seen),
         row.events.to_string(),
-    ]
+        json::text(&row.op_classes)?,
+    ])
 }
 
 fn table(rows: &[IdentityRow], coverage: &Coverage, out: &mut dyn Write, style: Style) -> io::Result<()> {

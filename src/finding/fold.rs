@@ -3,6 +3,7 @@
 mod columns;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher as _;
 
 use arrow::array::{Array as _, AsArray as _};
 use arrow::compute::cast;
@@ -22,6 +23,10 @@ use columns::{Columns, Evidence};
 
 /// How many distinct values of a `details` column a finding shows.
 pub const MAX_DETAILS: usize = 10;
+
+/// Distinct values of a `details` column that are told apart to be counted, beyond those that a
+/// finding shows. Each takes up to 21 bytes, so a column of a finding some 150 KB at most.
+pub const MOST_LEFT_OUT: u64 = 10_000;
 
 /// Findings beyond the limit that are told apart to be counted.
 const MOST_COUNTED: usize = 1 << 20;
@@ -144,7 +149,19 @@ struct Group {
     /// Distinct events, by uid.
     events: HashSet<u128>,
     evidence: BTreeMap<(UtcMicros, String), EvidenceRow>,
-    details: Vec<BTreeSet<String>>,
+    /// By the rule's `details` columns.
+    details: Vec<Details>,
+}
+
+/// The distinct values of a `details` column. Neither which are kept nor how many are left out
+/// depends on their order.
+#[derive(Debug, Clone, Default)]
+struct Details {
+    /// The first in order, [`MAX_DETAILS`] at most.
+    kept: BTreeSet<String>,
+    /// Hashes of the others, [`MOST_LEFT_OUT`] at most. Their key is another in every run, so that
+    /// nobody can write a log whose values count as one.
+    left_out: HashSet<u64>,
 }
 
 /// What a finding takes from its earliest evidence. The order is that by which the earliest is
@@ -320,7 +337,7 @@ impl Group {
             confidence: about.confidence,
             events: HashSet::new(),
             evidence: BTreeMap::new(),
-            details: vec![BTreeSet::new(); details.len()],
+            details: vec![Details::default(); details.len()],
         };
         group.add(evidence, about, severity, max_evidence);
         group
@@ -366,22 +383,22 @@ impl Group {
     }
 
     fn add_details<'v>(&mut self, values: impl Iterator<Item = Option<&'v str>>) {
-        for (kept, value) in self.details.iter_mut().zip(values) {
+        for (details, value) in self.details.iter_mut().zip(values) {
             let Some(value) = value else { continue };
-            let is_full = kept.len() >= MAX_DETAILS;
-            if kept.contains(value) || (is_full && kept.last().is_some_and(|last| last.as_str() < value)) {
-                continue;
-            }
-            kept.insert(value.to_owned());
-            if is_full {
-                kept.pop_last();
-            }
+            details.add(value);
         }
     }
 
     fn finding(self, rule: &Rule, fingerprint: String) -> Finding {
         let head = &rule.head;
-        let details = head.details.iter().cloned().zip(self.details.into_iter().map(|kept| kept.into_iter().collect()));
+        let (mut details, mut details_left_out) = (BTreeMap::new(), BTreeMap::new());
+        for (column, values) in head.details.iter().zip(self.details) {
+            let left_out = values.count_left_out();
+            if left_out > 0 {
+                details_left_out.insert(column.clone(), left_out);
+            }
+            details.insert(column.clone(), values.kept.into_iter().collect());
+        }
         Finding {
             rule_id: head.id.clone(),
             title: head.title.clone(),
@@ -400,10 +417,41 @@ impl Group {
             last_seen: self.last_seen,
             events: u64::try_from(self.events.len()).unwrap_or(u64::MAX),
             evidence: self.evidence.into_values().collect(),
-            details: details.collect(),
+            details,
+            details_left_out,
             attack: head.attack.clone(),
             fingerprint,
         }
+    }
+}
+
+impl Details {
+    fn add(&mut self, value: &str) {
+        if self.kept.contains(value) {
+            return;
+        }
+        let is_full = self.kept.len() >= MAX_DETAILS;
+        if is_full && self.kept.last().is_some_and(|last| last.as_str() < value) {
+            self.leave_out(value);
+            return;
+        }
+        self.kept.insert(value.to_owned());
+        // What gives way does not come back: the last that is kept can only become an earlier one.
+        if is_full && let Some(last) = self.kept.pop_last() {
+            self.leave_out(&last);
+        }
+    }
+
+    fn leave_out(&mut self, value: &str) {
+        if self.count_left_out() < MOST_LEFT_OUT {
+            let hash = self.left_out.hasher().hash_one(value);
+            self.left_out.insert(hash);
+        }
+    }
+
+    /// How many values are left out; [`MOST_LEFT_OUT`] means at least so many.
+    fn count_left_out(&self) -> u64 {
+        u64::try_from(self.left_out.len()).unwrap_or(u64::MAX)
     }
 }
 

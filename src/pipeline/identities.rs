@@ -21,7 +21,7 @@ use crate::time::UtcMicros;
 const DEEDS: &str = "\
 SELECT principal_id, CASE WHEN token_kind = 'user' THEN NULL ELSE app_id END AS app_id, principal_name, stream, \
   identity_kind, classified_by, workspace_rid, mirid, op_class, min(confidence) AS confidence, \
-  count(*) AS events, min(time) AS first_seen, max(time) AS last_seen \
+  count(*) AS events, sum(CASE WHEN phase = 'terminal' THEN 1 ELSE 0 END) AS deeds, min(time) AS first_seen, max(time) AS last_seen \
 FROM events \
 GROUP BY principal_id, CASE WHEN token_kind = 'user' THEN NULL ELSE app_id END, principal_name, stream, \
   identity_kind, classified_by, workspace_rid, mirid, op_class";
@@ -124,9 +124,12 @@ fn add(batch: &RecordBatch, rows: &mut BTreeMap<Key, IdentityRow>) -> Result<(),
         let [first, last] = times.each_ref().map(|column| UtcMicros(column.value(row)));
         entry.first_seen = Some(entry.first_seen.map_or(first, |known| known.min(first)));
         entry.last_seen = Some(entry.last_seen.map_or(last, |known| known.max(last)));
-        let count = u64::try_from(counts.value(row)).unwrap_or(0);
-        entry.events += count;
-        *entry.op_classes.entry(class).or_default() += count;
+        let [events, deeds] = counts.each_ref().map(|column| u64::try_from(column.value(row)).unwrap_or(0));
+        entry.events += events;
+        // That something has begun is told of again at its end.
+        if deeds > 0 {
+            *entry.op_classes.entry(class).or_default() += deeds;
+        }
     }
     Ok(())
 }
@@ -146,7 +149,8 @@ struct Deeds {
     texts: [StringArray; 9],
     /// First and last seen.
     times: [TimestampMicrosecondArray; 2],
-    counts: Int64Array,
+    /// Events, and those of them that say how something ended.
+    counts: [Int64Array; 2],
     confidence: Float32Array,
 }
 
@@ -171,10 +175,11 @@ impl Deeds {
         let text = |name: &str| Ok(column(name, &DataType::Utf8)?.as_string::<i32>().clone());
         let time_type = batch.schema().field_with_name("first_seen")?.data_type().clone();
         let time = |name: &str| Ok(column(name, &time_type)?.as_primitive::<TimestampMicrosecondType>().clone());
+        let number = |name: &str| Ok(column(name, &DataType::Int64)?.as_primitive::<Int64Type>().clone());
         Ok(Self {
             texts: all(Self::TEXTS.map(text))?,
             times: all(["first_seen", "last_seen"].map(time))?,
-            counts: column("events", &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+            counts: all(["events", "deeds"].map(number))?,
             confidence: column("confidence", &DataType::Float32)?.as_primitive::<Float32Type>().clone(),
         })
     }

@@ -1,8 +1,9 @@
 //! `csv`: one finding a row, for spreadsheets.
 //!
 //! The columns are [`FINDING_COLUMNS`]. Text is guarded against running as a formula, and its
-//! control and invisible characters are shown as `\u{..}`; `evidence`, `details` and `attack` are
-//! JSON text. A null is an empty cell. Lines end in a line feed.
+//! control and invisible characters are shown as `\u{..}`; `evidence`, `details`,
+//! `details_left_out` and `attack` are JSON text. A null is an empty cell, and so is
+//! `details_left_out` where nothing is left out. Lines end in a line feed.
 
 use std::io::Write;
 
@@ -41,6 +42,7 @@ fn cells(finding: &Finding) -> Result<[String; FINDING_COLUMNS.len()], ReportErr
         finding.events.to_string(),
         json::text(&finding.evidence)?,
         json::text(&finding.details)?,
+        if finding.details_left_out.is_empty() { String::new() } else { json::text(&finding.details_left_out)? },
         json::text(&finding.attack)?,
         csv_cell(&finding.fingerprint),
     ])

@@ -11,7 +11,7 @@ use crate::finding::Finding;
 use crate::report::document::{prose, rule_of};
 use crate::report::escape::markdown_code as code;
 use crate::report::layout::{bytes, counted, number};
-use crate::report::table::span;
+use crate::report::table::{and_more, span};
 use crate::report::{DIRECTIONS, Report, SEVERITIES, absence, direction_word, severity_word};
 use crate::rule::Rule;
 
@@ -74,7 +74,7 @@ fn write_finding(finding: &Finding, rule: Option<&Rule>, out: &mut dyn Write) ->
     writeln!(out, "- **When** {}, {events}", span(finding.first_seen, finding.last_seen))?;
     for (column, values) in finding.details.iter().filter(|(_, values)| !values.is_empty()) {
         let values: Vec<String> = values.iter().map(|value| code(value)).collect();
-        writeln!(out, "- {}: {}", code(column), values.join(", "))?;
+        writeln!(out, "- {}: {}{}", code(column), values.join(", "), and_more(finding, column))?;
     }
     if !finding.attack.is_empty() {
         let attack: Vec<String> = finding.attack.iter().map(|id| code(id)).collect();
@@ -123,7 +123,7 @@ fn write_coverage(coverage: &Coverage, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "- {source}: {}{times}", counted(seen.events, "event"))?;
     }
     for failed in &coverage.failed {
-        writeln!(out, "- not read: {}", code(&failed.reason))?;
+        writeln!(out, "- not read: {}", code(&failed.reason_with_name()))?;
     }
     for lacking in &coverage.rules.not_evaluable {
         writeln!(out, "- not evaluable: {}, {}", code(&lacking.rule), code(&lacking.reason))?;

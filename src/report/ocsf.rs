@@ -75,16 +75,22 @@ fn detection(finding: &Finding, rule: Option<&Rule>) -> Value {
         "resources": resources(finding),
         "remediation": rule.and_then(|rule| prose(rule, "What to do")).map(|desc| json!({"desc": desc})),
         "observables": observables(finding),
-        "unmapped": {
-            "stream": finding.stream,
-            "identity_kind": finding.identity_kind,
-            "direction": direction_word(finding.direction),
-            "principal_id": finding.principal_id,
-            "principal_name": finding.principal_name,
-            "actor_id": finding.actor_id,
-            "workspace_rid": finding.workspace_rid,
-            "details": finding.details,
-        },
+        "unmapped": unmapped(finding),
+    })
+}
+
+/// What OCSF has no attribute for.
+fn unmapped(finding: &Finding) -> Value {
+    json!({
+        "stream": finding.stream,
+        "identity_kind": finding.identity_kind,
+        "direction": direction_word(finding.direction),
+        "principal_id": finding.principal_id,
+        "principal_name": finding.principal_name,
+        "actor_id": finding.actor_id,
+        "workspace_rid": finding.workspace_rid,
+        "details": finding.details,
+        "details_left_out": finding.details_left_out,
     })
 }
 

@@ -1,7 +1,8 @@
 //! `parquet`: the columns of [`FINDING_COLUMNS`](crate::report::FINDING_COLUMNS), typed.
 //!
 //! Times are microseconds in UTC, `evidence` is a list of structs, `details` a map from column to
-//! its values; text has offsets of 64 bits, so that no batch of it is too large. Nothing in the file depends on when or where it was written.
+//! its values, `details_left_out` one to how many more there are; text has offsets of 64 bits, so that
+//! no batch of it is too large. Nothing in the file depends on when or where it was written.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -84,6 +85,7 @@ fn batch(findings: &[Finding]) -> Result<RecordBatch, ArrowError> {
         ("events", event_counts(findings), set),
         ("evidence", evidence(findings)?, set),
         ("details", details(findings)?, set),
+        ("details_left_out", details_left_out(findings)?, set),
         ("attack", text_lists(findings.iter().map(|finding| finding.attack.as_slice()))?, set),
         ("fingerprint", text(|finding| &finding.fingerprint), set),
     ])
@@ -145,14 +147,33 @@ fn evidence(findings: &[Finding]) -> Result<ArrayRef, ArrowError> {
 /// A map from column name to its values for each finding, keys in order.
 fn details(findings: &[Finding]) -> Result<ArrayRef, ArrowError> {
     let entries: Vec<_> = findings.iter().flat_map(|finding| &finding.details).collect();
-    let keys: ArrayRef = Arc::new(LargeStringArray::from_iter_values(entries.iter().map(|(column, _)| column)));
     let values = text_lists(entries.iter().map(|(_, values)| values.as_slice()))?;
+    let lengths = findings.iter().map(|finding| finding.details.len());
+    maps(entries.iter().map(|(column, _)| *column), values, lengths)
+}
+
+/// A map from column name to how many of its values are left out for each finding, keys in order.
+fn details_left_out(findings: &[Finding]) -> Result<ArrayRef, ArrowError> {
+    let entries: Vec<_> = findings.iter().flat_map(|finding| &finding.details_left_out).collect();
+    let counts = entries.iter().map(|(_, count)| i64::try_from(**count).unwrap_or(i64::MAX));
+    let counts = Arc::new(Int64Array::from_iter_values(counts));
+    let lengths = findings.iter().map(|finding| finding.details_left_out.len());
+    maps(entries.iter().map(|(column, _)| *column), counts, lengths)
+}
+
+/// Maps, one after the other: the keys and values of all of them, and how many each has.
+fn maps<'k>(
+    keys: impl Iterator<Item = &'k String>,
+    values: ArrayRef,
+    lengths: impl Iterator<Item = usize>,
+) -> Result<ArrayRef, ArrowError> {
+    let keys: ArrayRef = Arc::new(LargeStringArray::from_iter_values(keys));
     let fields = Fields::from(vec![
         Field::new("key", DataType::LargeUtf8, false),
         Field::new("value", values.data_type().clone(), false),
     ]);
     let structs = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
-    let offsets = OffsetBuffer::from_lengths(findings.iter().map(|finding| finding.details.len()));
+    let offsets = OffsetBuffer::from_lengths(lengths);
     let entry = Arc::new(Field::new("key_value", DataType::Struct(fields), false));
     Ok(Arc::new(MapArray::try_new(entry, offsets, structs, None, false)?))
 }

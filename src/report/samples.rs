@@ -33,6 +33,7 @@ pub(crate) fn finding() -> Finding {
         events: 3,
         evidence: vec![evidence("aa", 1, "secretget"), evidence("bb", 2, "secretlist"), evidence("cc", 3, "secretget")],
         details: BTreeMap::from([("object_path".to_owned(), vec!["password".to_owned(), "token".to_owned()])]),
+        details_left_out: BTreeMap::new(),
         attack: vec!["T1555.006".to_owned()],
         fingerprint: "f00d".to_owned(),
     }

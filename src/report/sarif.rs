@@ -151,6 +151,7 @@ fn result(rules: &[Rule], finding: &Finding) -> Value {
             "first_seen": finding.first_seen,
             "last_seen": finding.last_seen,
             "details": finding.details,
+            "details_left_out": finding.details_left_out,
             "attack": finding.attack,
         },
     })

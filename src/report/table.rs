@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::finding::Finding;
+use crate::finding::fold::MOST_LEFT_OUT;
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, by_count, counted, field, number, padded, painted};
 use crate::report::{DIRECTIONS, Report, SEVERITIES, Style, direction_word, severity_word};
@@ -117,7 +118,7 @@ fn write_finding(finding: &Finding, out: &mut dyn Write, style: Style) -> io::Re
         .filter(|(column, values)| !values.is_empty() && !SAID_ELSEWHERE.contains(&column.as_str()))
         .map(|(column, values)| {
             let values: Vec<String> = values.iter().map(|value| short_id(value)).collect();
-            format!("{} {}", Escaped(column), values.join(", "))
+            format!("{} {}{}", Escaped(column), values.join(", "), and_more(finding, column))
         })
         .collect();
     if !details.is_empty() {
@@ -127,6 +128,14 @@ fn write_finding(finding: &Finding, out: &mut dyn Write, style: Style) -> io::Re
         Some(first) => field(out, style, "evidence", &format!("{}:{}", Escaped(&first.object), first.offset)),
         None => Ok(()),
     }
+}
+
+/// How many values of a `details` column are left out, as the end of the list of the others: empty
+/// where none is.
+pub(super) fn and_more(finding: &Finding, column: &str) -> String {
+    let Some(&count) = finding.details_left_out.get(column) else { return String::new() };
+    let least = if count >= MOST_LEFT_OUT { "at least " } else { "" };
+    format!(", and {least}{} more", number(count))
 }
 
 /// An ARM id without its subscription and what all ids have, escaped: `rg-lake/microsoft.storage/…`.
@@ -196,7 +205,7 @@ pub(super) fn operations(finding: &Finding) -> String {
     let from =
         finding.details.get("src_ip").filter(|addresses| !addresses.is_empty()).map_or_else(String::new, |from| {
             let addresses: Vec<String> = from.iter().map(|address| escaped(address)).collect();
-            format!(", from {}", addresses.join(", "))
+            format!(", from {}{}", addresses.join(", "), and_more(finding, "src_ip"))
         });
     format!("{}{of_these}{from}", done.join(", "))
 }

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::io::Seek as _;
 
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array as _, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 
 use super::*;
 use crate::coverage::{
@@ -85,6 +86,55 @@ fn ndjson_is_a_finding_a_line_with_the_fields_in_order() {
     assert_eq!(text, expected);
 }
 
+/// A finding whose columns have so many values more than it shows.
+fn with_left_out(count: u64) -> Finding {
+    let mut finding = samples::finding();
+    finding.details.insert("src_ip".to_owned(), vec!["203.0.113.10".to_owned()]);
+    finding.details_left_out = ["object_path", "src_ip"].map(|column| (column.to_owned(), count)).into();
+    finding
+}
+
+#[test]
+fn values_that_are_left_out_are_said_behind_those_that_are_shown() {
+    for (count, said) in [(15, "and 15 more"), (9_999, "and 9,999 more"), (10_000, "and at least 10,000 more")] {
+        let finding = with_left_out(count);
+        let has = |format, shown: &str| {
+            let text = text_of(format, std::slice::from_ref(&finding));
+            assert!(text.contains(shown), "{shown} in {text}");
+        };
+
+        has(OutputFormat::Table, &format!("  detail      object_path password, token, {said}\n"));
+        has(OutputFormat::Table, &format!("secretget x2, secretlist x1, from 203.0.113.10, {said}\n"));
+        has(OutputFormat::Markdown, &format!("- `object_path`: `password`, `token`, {said}\n"));
+        has(OutputFormat::Markdown, &format!("- `src_ip`: `203.0.113.10`, {said}\n"));
+        for format in [OutputFormat::Sarif, OutputFormat::Ocsf, OutputFormat::Stix, OutputFormat::Junit] {
+            has(format, &format!(", from 203.0.113.10, {said} on rg/"));
+        }
+    }
+}
+
+#[test]
+fn values_that_are_left_out_are_counted_in_the_formats_of_programs() {
+    let finding = with_left_out(15);
+    let findings = [samples::finding(), finding];
+    let counts = r#"{"object_path":15,"src_ip":15}"#;
+
+    for format in [OutputFormat::Json, OutputFormat::Ndjson, OutputFormat::Sarif, OutputFormat::Ocsf] {
+        let text = text_of(format, &findings);
+        assert_eq!(text.matches("details_left_out").count(), 1, "{text}");
+        assert!(text.contains(&format!(r#""details_left_out":{counts}"#)), "{text}");
+    }
+    let csv = text_of(OutputFormat::Csv, &findings);
+    let mut reader = ::csv::Reader::from_reader(csv.as_bytes());
+    let cells: Vec<String> = reader.records().map(|row| row.unwrap()[18].to_owned()).collect();
+    assert_eq!(cells, ["", counts]);
+    let (_, batches, _) = read_parquet(&bytes_of(OutputFormat::Parquet, &findings, &Coverage::default()));
+    let maps = batches[0]["details_left_out"].as_map();
+    assert_eq!((maps.value(0).len(), maps.value(1).len()), (0, 2));
+    assert_eq!(maps.value(1).column(0).as_string::<i64>().value(1), "src_ip");
+    assert_eq!(maps.value(1).column(1).as_primitive::<Int64Type>().values(), &[15_i64, 15]);
+}
+
 #[test]
 fn json_has_the_lines_of_ndjson_and_the_coverage() {
     let findings = [samples::finding(), samples::hostile_finding()];
@@ -102,14 +152,15 @@ fn json_has_the_lines_of_ndjson_and_the_coverage() {
 
 #[test]
 fn the_columns_of_csv_and_parquet_are_the_fields_of_a_finding() {
-    let json: serde_json::Value = serde_json::from_str(&text_of(OutputFormat::Ndjson, &[samples::finding()])).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text_of(OutputFormat::Ndjson, &[with_left_out(1)])).unwrap();
     assert!(FINDING_COLUMNS.iter().all(|column| json.get(column).is_some()));
     assert_eq!(json.as_object().unwrap().len(), FINDING_COLUMNS.len());
 
     assert_eq!(
         text_of(OutputFormat::Csv, &[]),
         "rule_id,title,severity,direction,stream,identity_kind,confidence,principal_id,principal_name,actor_id,\
-         workspace_rid,target_id,target_name,first_seen,last_seen,events,evidence,details,attack,fingerprint\n"
+         workspace_rid,target_id,target_name,first_seen,last_seen,events,evidence,details,details_left_out,attack,\
+         fingerprint\n"
     );
     let (columns, _, created_by) = read_parquet(&bytes_of(OutputFormat::Parquet, &[], &Coverage::default()));
     let names: Vec<&str> = columns.iter().map(|column| column.split_once(':').unwrap().0).collect();

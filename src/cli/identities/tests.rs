@@ -33,7 +33,8 @@ fn ndjson_has_the_fields_in_their_order() {
             r#"{{"principal_id":"11111111-1111-1111-1111-111111111111","app_id":null,"name":"dbmanagedidentity","#,
             r#""stream":"dbmi","identity_kind":"uami","confidence":0.9,"#,
             r#""classified_by":"P2: name and managed resource group","arm_id":null,"#,
-            r#""workspace_rid":"/subscriptions/s/workspaces/w","first_seen":"{}","last_seen":"{}","events":1500}}"#,
+            r#""workspace_rid":"/subscriptions/s/workspaces/w","first_seen":"{}","last_seen":"{}","events":1500,"#,
+            r#""did":{{"blob_read":3,"secret_read":1497}}}}"#,
             "\n"
         ),
         UtcMicros(1),
@@ -50,7 +51,7 @@ fn csv_columns_are_the_fields_of_ndjson() {
     assert_eq!(
         text.lines().next().unwrap(),
         "principal_id,app_id,name,stream,identity_kind,confidence,classified_by,arm_id,workspace_rid,first_seen,\
-         last_seen,events"
+         last_seen,events,did"
     );
     let json: serde_json::Value = serde_json::from_str(&written(ListFormat::Ndjson, &[row()])).unwrap();
     assert!(IDENTITY_COLUMNS.iter().all(|column| json.get(column).is_some()));

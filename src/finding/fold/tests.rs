@@ -89,6 +89,59 @@ fn the_twenty_earliest_events_and_the_ten_first_details_are_shown() {
     assert_eq!(findings[0].details["object_path"], ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09"]);
 }
 
+/// The finding of events that show these values, in batches of so many rows.
+fn shown(values: &[usize], rows_per_batch: usize) -> Finding {
+    let row =
+        |(n, value): (usize, &usize)| json!({"event_uid": format!("{n:032x}"), "object_path": format!("{value:02}")});
+    let rows: Vec<Value> = values.iter().enumerate().map(row).collect();
+    let batches: Vec<RecordBatch> = rows.chunks(rows_per_batch).map(fixture::events).collect();
+    fold(&rule(), &batches).remove(0)
+}
+
+#[test]
+fn values_beyond_the_ten_that_are_shown_are_counted_once_each_in_any_order_and_pieces() {
+    let ascending: Vec<usize> = (0..25).collect();
+    let descending: Vec<usize> = (0..25).rev().collect();
+    // Each value twice, far apart.
+    let mixed: Vec<usize> = (0..50).map(|n| n * 7 % 25).collect();
+    for values in [ascending, descending, mixed] {
+        for rows_per_batch in [1, 4, values.len()] {
+            let finding = shown(&values, rows_per_batch);
+
+            assert_eq!(
+                finding.details["object_path"],
+                ["00", "01", "02", "03", "04", "05", "06", "07", "08", "09"],
+                "{values:?}"
+            );
+            assert_eq!(finding.details_left_out, BTreeMap::from([("object_path".to_owned(), 15)]), "{values:?}");
+        }
+    }
+}
+
+#[test]
+fn ten_values_leave_none_out_and_the_finding_says_nothing_of_it() {
+    let ten: Vec<usize> = (0..10).rev().chain(0..10).collect();
+
+    let finding = shown(&ten, 3);
+
+    assert_eq!(finding.details["object_path"].len(), 10);
+    assert_eq!(serde_json::to_value(&finding).unwrap().get("details_left_out"), None);
+}
+
+#[test]
+fn values_left_out_are_counted_up_to_a_bound_in_any_order() {
+    for (values, left_out) in [(10_009_u32, 9_999), (10_010, 10_000), (10_500, 10_000)] {
+        let (mut ascending, mut descending) = (Details::default(), Details::default());
+        for n in 0..values {
+            ascending.add(&format!("{n:05}"));
+            descending.add(&format!("{:05}", values - 1 - n));
+        }
+
+        assert_eq!([ascending.count_left_out(), descending.count_left_out()], [left_out; 2], "{values}");
+        assert_eq!(ascending.kept, descending.kept);
+    }
+}
+
 #[test]
 fn the_order_of_rows_and_batches_changes_nothing() {
     let rows: Vec<Value> = (0..40)

@@ -9,6 +9,7 @@ use crate::coverage::Coverage;
 use crate::finding::Finding;
 use crate::report::activity::Activity;
 use crate::report::document::{two_places, unwrapped};
+use crate::report::table::and_more;
 use crate::report::{IdentityRow, direction_word, severity_word};
 use crate::rule::Rule;
 
@@ -63,6 +64,9 @@ struct FindingData {
     /// Uid, microseconds, operation, object, offset, length.
     evidence: Vec<(Text, i64, Text, Text, i64, i64)>,
     details: Vec<(Text, Vec<Text>)>,
+    /// Column, and how the list of its values ends.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<(Text, Text)>,
     attack: Vec<Text>,
     fingerprint: Text,
 }
@@ -100,6 +104,9 @@ impl Strings {
             .iter()
             .map(|(column, values)| (self.place(column), values.iter().map(|value| self.place(value)).collect()));
         let details = details.collect();
+        let left_out =
+            finding.details_left_out.keys().map(|column| (self.place(column), self.place(&and_more(finding, column))));
+        let left_out = left_out.collect();
         FindingData {
             rule: self.place(&finding.rule_id),
             title: self.place(&finding.title),
@@ -119,6 +126,7 @@ impl Strings {
             events: finding.events,
             evidence,
             details,
+            left_out,
             attack: finding.attack.iter().map(|id| self.place(id)).collect(),
             fingerprint: self.place(&finding.fingerprint),
         }

@@ -121,6 +121,7 @@ function openUp(details, finding) {
   if (details.childElementCount > 1) return;
   const { raw } = finding;
   const actor = said(raw.actor);
+  const leftOut = new Map(raw.left_out);
   const fact = (term, ...values) => (values.flat().some(Boolean) ? [el("dt", {}, term), el("dd", {}, values)] : null);
   const id = (text) => (text ? el("code", {}, text) : null);
   const facts = el("dl", { class: "details" },
@@ -130,7 +131,7 @@ function openUp(details, finding) {
     fact("Workspace", id(said(raw.workspace))),
     fact("On", id(said(raw.target) || said(raw.target_name))),
     fact("When", `${span(raw.first, raw.last)} UTC, ${counted(raw.events, "event")}`),
-    raw.details.map(([column, values]) => fact(said(column).replaceAll("_", " "), values.map((value, at) => [at ? ", " : "", id(said(value))]))),
+    raw.details.map(([column, values]) => fact(said(column).replaceAll("_", " "), values.map((value, at) => [at ? ", " : "", id(said(value))]), said(leftOut.get(column) ?? null))),
     fact("ATT&CK", raw.attack.map(said).join(", ").replaceAll("|", " or ")),
     fact("Rule", id(finding.rule)),
     fact("Fingerprint", id(said(raw.fingerprint))));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::coverage::{Coverage, NotEvaluable, Records, SourceCoverage};
+use crate::coverage::{Coverage, NotEvaluable, OUT_OF_RANGE, Records, SourceCoverage};
 use crate::report::escape::{Escaped, escaped};
 use crate::report::layout::{Paint, by_count, bytes, counted, field, number, painted};
 use crate::report::table::span;
@@ -36,7 +36,7 @@ fn objects(coverage: &Coverage, out: &mut dyn Write, style: Style) -> io::Result
     let read = number(coverage.objects.read);
     field(out, style, "objects", &format!("{read} read{failed}, {}", bytes(coverage.bytes)))?;
     for object in coverage.failed.iter().take(SHOWN_OBJECTS) {
-        field(out, style, "failed", &format!("{}: {}", Escaped(&object.object), Escaped(&object.reason)))?;
+        field(out, style, "failed", &escaped(object.reason_with_name().as_ref()))?;
     }
     rest(out, style, "failed", coverage.failed.len().saturating_sub(SHOWN_OBJECTS))
 }
@@ -80,7 +80,9 @@ fn sources(coverage: &Coverage, out: &mut dyn Write, style: Style) -> io::Result
         label = "";
     }
     if coverage.sources.is_empty() {
-        field(out, style, label, "none: no record of a log that is known here")?;
+        let was_cut = coverage.skipped.contains_key(OUT_OF_RANGE);
+        let why = if was_cut { "none in the time range" } else { "none: no record of a log that is known here" };
+        field(out, style, label, why)?;
     }
     Ok(())
 }

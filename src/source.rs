@@ -291,7 +291,8 @@ pub struct Reader {
 
 impl Reader {
     /// Opens an object. What compresses it is told by its first bytes, never by its name. A blob
-    /// whose place another one has taken since it was listed is read as it is at present.
+    /// whose place another one has taken since it was listed is read as it is at present. An archive, and
+    /// what is compressed twice or in a way that is not undone here, is opened and cannot be read.
     ///
     /// Waiting for a blob ends with an error when the run is interrupted. Of [`Limits`] those of
     /// objects count.

@@ -1,7 +1,9 @@
-//! Undoes gzip and zstd, told by magic bytes, and stops where a stream is out of all proportion.
+//! Undoes gzip and zstd, told by magic bytes, and stops where a stream is out of all proportion, or is
+//! an archive, or compressed in another way.
 
 mod at_once;
 mod begun;
+mod form;
 mod steps;
 
 use std::error::Error;
@@ -9,6 +11,7 @@ use std::fmt;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use begun::Begun;
+use form::{Form, HEAD_BYTES};
 use steps::Steps;
 
 use crate::digest::{Digest, Hasher, Hashing};
@@ -23,18 +26,6 @@ const STORED_SHARE: usize = 4;
 /// Bytes that every object may hold whatever its ratio (64 MiB): so little is not worth refusing, and
 /// small files of few different records can be denser than any large one.
 const RATIO_FREE_BYTES: u64 = 64 << 20;
-
-/// First bytes of a gzip member (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-/// First bytes of a zstd frame (RFC 8878).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-
-/// Bytes 1 to 3 of a zstd skippable frame, whose byte 0 is 0x50 to 0x5f (RFC 8878).
-const ZSTD_SKIPPABLE_MAGIC: [u8; 3] = [0x2a, 0x4d, 0x18];
-
-/// Longest magic.
-const MAGIC_BYTES: usize = 4;
 
 /// Why stored bytes could not be had, in words that say all: nothing that the stream itself did.
 #[derive(Debug, thiserror::Error)]
@@ -76,17 +67,41 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// The stored bytes for a decoder, which asks for few at a time.
+type Stored<R> = BufReader<Counted<R>>;
+
 enum Codec<R> {
     Plain(Counted<R>),
     /// All that a gzip stream holds.
     Gunzipped(Counted<R>, Cursor<Vec<u8>>),
-    Gzip(Box<Steps<flate2::bufread::MultiGzDecoder<BufReader<Counted<R>>>>>),
-    Zstd(zstd::stream::read::Decoder<'static, BufReader<Counted<R>>>),
+    Gzip(Box<Begun<Steps<flate2::bufread::MultiGzDecoder<Stored<R>>>>>),
+    Zstd(Begun<zstd::stream::read::Decoder<'static, Stored<R>>>),
+}
+
+impl<R: Read> Codec<R> {
+    /// The first decompressed bytes, [`HEAD_BYTES`] of them or more, or all that there are; none where
+    /// nothing is decompressed. They are given all the same.
+    fn head(&mut self) -> &[u8] {
+        match self {
+            Self::Plain(_) => &[],
+            Self::Gunzipped(_, bytes) => bytes.get_ref().as_slice(),
+            Self::Gzip(begun) => {
+                begun.read_on(HEAD_BYTES);
+                begun.head()
+            }
+            Self::Zstd(begun) => {
+                begun.read_on(HEAD_BYTES);
+                begun.head()
+            }
+        }
+    }
 }
 
 /// The decompressed bytes of a stream: all gzip members, all zstd frames, or the bytes themselves.
 pub(super) struct Decompress<R> {
     codec: Codec<R>,
+    /// Why nothing of it is given, where its first bytes say that.
+    problem: Option<String>,
     /// Whether anything was asked for: decoders take their first bytes before.
     has_begun: bool,
     bytes: u64,
@@ -135,44 +150,52 @@ impl<R: Read> Decompress<R> {
         matches!(self.codec, Codec::Plain(_))
     }
 
-    /// Looks at the first bytes and chooses.
+    /// Looks at the first bytes and chooses; then at the first ones that are decompressed, if any. An
+    /// archive, and what is compressed in a way that is not undone here, fails when it is read.
+    ///
+    /// An error is that of the input, before its first byte.
     pub(super) fn new(input: R, how: How) -> io::Result<Self> {
         let mut begun = Begun::of(input);
-        begun.read_on(MAGIC_BYTES)?;
-        let magic = begun.head();
-        let is_gzip = magic.starts_with(&GZIP_MAGIC);
-        let is_zstd = magic == ZSTD_MAGIC
-            || matches!(magic.split_first(), Some((0x50..=0x5f, rest)) if rest == ZSTD_SKIPPABLE_MAGIC);
-        let codec = if is_gzip {
-            Self::gzip(begun, how)
-        } else if is_zstd {
-            let buffered = BufReader::with_capacity(BUFFER_BYTES, Counted::of(begun, how.hashing));
-            Codec::Zstd(zstd::stream::read::Decoder::with_buffer(buffered)?)
-        } else {
-            Codec::Plain(Counted::of(begun, how.hashing))
+        begun.read_on(HEAD_BYTES);
+        if let Some(failure) = begun.take_failure() {
+            return Err(failure);
+        }
+        let form = Form::of(begun.head());
+        let mut codec = match form {
+            Some(Form::Gzip) => Self::gzip(begun, how),
+            Some(Form::Zstd) => Self::zstd(begun, how)?,
+            _ => Codec::Plain(Counted::of(begun, how.hashing)),
         };
-        Ok(Self { codec, has_begun: false, bytes: 0, bounds: how.bounds })
+        let problem = match form {
+            Some(Form::Gzip | Form::Zstd) => Form::of(codec.head()).map(|held| held.problem(form)),
+            _ => form.map(|form| form.problem(None)),
+        };
+        Ok(Self { codec, problem, has_begun: false, bytes: 0, bounds: how.bounds })
     }
 
     fn gzip(mut begun: Begun<R>, How { bounds, hashing, room_bytes }: How) -> Codec<R> {
-        let ends = begun.read_on(room_bytes / STORED_SHARE);
+        let is_all = begun.read_on(room_bytes / STORED_SHARE);
         let stored = begun.head();
         let room = bounds.bytes_of(stored.len() as u64).min(room_bytes as u64);
-        let bytes = if matches!(ends, Ok(true)) { at_once::gunzip(stored, room) } else { None };
-        begun.fail_with(ends.err());
+        let bytes = if is_all { at_once::gunzip(stored, room) } else { None };
         let mut counted = Counted::of(begun, hashing);
         if let Some(bytes) = bytes {
             counted.take_head();
             return Codec::Gunzipped(counted, Cursor::new(bytes));
         }
         let buffered = BufReader::with_capacity(BUFFER_BYTES, counted);
-        Codec::Gzip(Box::new(Steps::of(flate2::bufread::MultiGzDecoder::new(buffered))))
+        Codec::Gzip(Box::new(Begun::of(Steps::of(flate2::bufread::MultiGzDecoder::new(buffered)))))
+    }
+
+    fn zstd(begun: Begun<R>, how: How) -> io::Result<Codec<R>> {
+        let buffered = BufReader::with_capacity(BUFFER_BYTES, Counted::of(begun, how.hashing));
+        Ok(Codec::Zstd(Begun::of(zstd::stream::read::Decoder::with_buffer(buffered)?)))
     }
 
     /// Takes the bytes as they are.
     pub(super) fn plain(input: R, how: How) -> Self {
         let counted = Counted::of(Begun::of(input), how.hashing);
-        Self { codec: Codec::Plain(counted), has_begun: false, bytes: 0, bounds: how.bounds }
+        Self { codec: Codec::Plain(counted), problem: None, has_begun: false, bytes: 0, bounds: how.bounds }
     }
 
     /// An error of the decompressor with the stream's kind and the place where it broke off.
@@ -223,16 +246,16 @@ impl<R: Read> Decompress<R> {
     fn counted(&self) -> &Counted<R> {
         match &self.codec {
             Codec::Plain(counted) | Codec::Gunzipped(counted, _) => counted,
-            Codec::Gzip(steps) => steps.decoder().get_ref().get_ref(),
-            Codec::Zstd(decoder) => decoder.get_ref().get_ref(),
+            Codec::Gzip(begun) => begun.rest().decoder().get_ref().get_ref(),
+            Codec::Zstd(begun) => begun.rest().get_ref().get_ref(),
         }
     }
 
     fn counted_mut(&mut self) -> &mut Counted<R> {
         match &mut self.codec {
             Codec::Plain(counted) | Codec::Gunzipped(counted, _) => counted,
-            Codec::Gzip(steps) => steps.decoder_mut().get_mut().get_mut(),
-            Codec::Zstd(decoder) => decoder.get_mut().get_mut(),
+            Codec::Gzip(begun) => begun.rest_mut().decoder_mut().get_mut().get_mut(),
+            Codec::Zstd(begun) => begun.rest_mut().get_mut().get_mut(),
         }
     }
 
@@ -280,13 +303,16 @@ impl<R: Read + Seek> Decompress<R> {
 impl<R: Read> Read for Decompress<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.has_begun = true;
+        if let Some(problem) = &self.problem {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem.as_str()));
+        }
         // What was decompressed is given before the stream is refused.
         self.check()?;
         let read = match &mut self.codec {
             Codec::Plain(counted) => counted.read(buffer),
             Codec::Gunzipped(_, bytes) => bytes.read(buffer),
-            Codec::Gzip(steps) => steps.read(buffer),
-            Codec::Zstd(decoder) => decoder.read(buffer),
+            Codec::Gzip(begun) => begun.read(buffer),
+            Codec::Zstd(begun) => begun.read(buffer),
         };
         let length = read.map_err(|error| self.explain(error))?;
         self.bytes += length as u64;

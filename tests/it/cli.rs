@@ -101,6 +101,65 @@ fn a_binary_file_is_one_rejected_region_and_an_empty_one_is_nothing() {
     assert!(stderr(&output).contains("image.bin at byte 0"), "{}", stderr(&output));
 }
 
+/// A zip archive of one file, which is stored as it is.
+fn zip(name: &str, content: &str) -> Vec<u8> {
+    let mut sum = flate2::Crc::new();
+    sum.update(content.as_bytes());
+    let length = u32::try_from(content.len()).unwrap();
+    // Version 2.0, no flags, not compressed, midnight of 1980-01-01; then the name's length and no more.
+    let mut entry = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
+    entry.extend([sum.sum(), length, length].into_iter().flat_map(u32::to_le_bytes));
+    entry.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+    entry.extend([0, 0]);
+    let mut archive = [b"PK\x03\x04", entry.as_slice(), name.as_bytes(), content.as_bytes()].concat();
+    let directory = [b"PK\x01\x02\x14\0", entry.as_slice(), &[0; 14], name.as_bytes()].concat();
+    let places = [directory.len(), archive.len()].map(|place| u32::try_from(place).unwrap());
+    archive.extend(directory);
+    // One entry, on one disk; where the directory is, and no comment.
+    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    archive.extend(places.into_iter().flat_map(u32::to_le_bytes));
+    archive.extend([0, 0]);
+    archive
+}
+
+/// They counted as one rejected record each, and the run as a good one.
+#[test]
+fn archives_and_other_compressions_fail_with_what_to_do_first_and_the_others_are_read() {
+    let packed = zip("PT1H.json", RECORD);
+    // So large that it is read in blocks.
+    let mut large = b"\xfd7zXZ\0".to_vec();
+    large.resize(2 << 20, 0);
+    let tar = format!("PT1H.json{}ustar{}", "\0".repeat(248), "\0".repeat(250));
+    let twice = [gzip(RECORD), gzip(RECORD)].concat();
+    let folder = folder(&[
+        ("good.json", RECORD.as_bytes()),
+        ("large.json.xz", large.as_slice()),
+        ("logs.tgz", gzip(&tar).as_slice()),
+        ("logs.zip", packed.as_slice()),
+        ("twice.json.gz", twice.as_slice()),
+    ]);
+
+    let output = airside(&["scan", path(folder.path()), "--format", "json"]);
+
+    assert_eq!(code(&output), 4, "{}", stderr(&output));
+    let coverage = coverage_of(&output);
+    let failed: Vec<_> =
+        coverage["failed"].as_array().unwrap().iter().map(|failed| failed["reason"].as_str()).collect();
+    assert_eq!(failed.len(), 3, "{coverage}");
+    for reason in [
+        "large.json.xz: is compressed with xz: decompress it first",
+        "logs.tgz: is a tar archive within gzip: unpack it first",
+        "logs.zip: is a zip archive: unpack it first",
+    ] {
+        assert!(failed.iter().flatten().any(|failed| failed.ends_with(reason)), "{reason}: {coverage}");
+        assert!(stderr(&output).contains(reason), "{reason}: {}", stderr(&output));
+    }
+    assert_eq!((&coverage["objects"]["read"], &coverage["objects"]["failed"]), (&2.into(), &3.into()));
+    // Members one after the other are no gzip within gzip: the same record, three times.
+    assert_eq!((&coverage["records"]["events"], &coverage["records"]["duplicates"]), (&1.into(), &2.into()));
+    assert_eq!(coverage["records"]["rejected"], 0);
+}
+
 #[test]
 fn a_missing_folder_ends_the_run_before_any_work() {
     let output = airside(&["scan", "no/such/folder", "sample-logs/tenant"]);

@@ -1,10 +1,10 @@
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::{Bounds, Decompress, How, at_once};
-use crate::digest::Hashing;
+use crate::digest::{Digest, Hashing};
 use crate::limits::Limits;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -210,6 +210,115 @@ fn a_gzip_stream_with_any_byte_changed_reads_the_same_with_and_without_room() {
             damaged[at] ^= change;
             // It asserts it.
             read(&damaged, usual());
+        }
+    }
+}
+
+/// The first bytes of a tar archive of one file.
+fn tar() -> Vec<u8> {
+    let mut archive = vec![0; 1024];
+    archive[..9].copy_from_slice(b"PT1H.json");
+    archive[257..263].copy_from_slice(b"ustar\0");
+    archive
+}
+
+/// What is an archive, or compressed in a way that is not undone, with the reason that it fails for;
+/// a star stands where that names what it is compressed with besides.
+fn foreign() -> Vec<(Vec<u8>, &'static str)> {
+    vec![
+        (b"PK\x03\x04\x14\0, and so on".to_vec(), "is a zip archive*: unpack it first"),
+        ([b"PK\x05\x06".as_slice(), &[0; 18]].concat(), "is a zip archive*: unpack it first"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04".to_vec(), "is a 7z archive*: unpack it first"),
+        (tar(), "is a tar archive*: unpack it first"),
+        (b"\xfd7zXZ\0\0\x04".to_vec(), "is compressed with xz*: decompress it first"),
+        (b"BZh91AY&SY\x94".to_vec(), "is compressed with bzip2*: decompress it first"),
+        (b"BZh1\x17\x72\x45\x38\x50\x90".to_vec(), "is compressed with bzip2*: decompress it first"),
+    ]
+}
+
+#[test]
+fn an_archive_and_another_compression_give_nothing_but_what_to_do_first() {
+    for (stored, reason) in foreign() {
+        assert_eq!(read(&stored, usual()), (Vec::new(), Some(reason.replace('*', ""))));
+    }
+}
+
+#[test]
+fn what_is_an_archive_or_compressed_once_more_is_seen_through_gzip_and_zstd() {
+    let mut foreign = foreign();
+    foreign.push((gzip(b"{}"), "is gzip*: decompress it once first"));
+    foreign.push((zstd(b"{}"), "is zstd*: decompress it once first"));
+    for (encode, name) in [(gzip as fn(&[u8]) -> Vec<u8>, "gzip"), (zstd, "zstd")] {
+        for (held, reason) in &foreign {
+            let expected = reason.replace('*', &format!(" within {name}"));
+            assert_eq!(read(&encode(held), usual()), (Vec::new(), Some(expected)));
+        }
+    }
+}
+
+/// Gives one byte at a time.
+struct Slow<'s>(&'s [u8]);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(1);
+        self.0.read(&mut buffer[..most])
+    }
+}
+
+#[test]
+fn first_bytes_that_come_one_at_a_time_tell_the_same() {
+    let read = |stored: &[u8], room_bytes| {
+        let how = How { bounds: usual(), hashing: Hashing::Off, room_bytes };
+        let mut all = Vec::new();
+        let read = Decompress::new(Slow(stored), how).unwrap().read_to_end(&mut all);
+        (all, read.err().map(|error| error.to_string()))
+    };
+    for room_bytes in [0, 8 << 20] {
+        for (stored, reason) in foreign() {
+            assert_eq!(read(&stored, room_bytes), (Vec::new(), Some(reason.replace('*', ""))));
+            let within = reason.replace('*', " within gzip");
+            assert_eq!(read(&gzip(&stored), room_bytes), (Vec::new(), Some(within)));
+        }
+        let text = text();
+        for stored in [text.clone(), gzip(&text), zstd(&text)] {
+            assert!(read(&stored, room_bytes) == (text.clone(), None), "room for {room_bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn what_merely_holds_the_marks_of_archives_is_given_as_it_is() {
+    let with_ustar = |start: &[u8], fill: u8| {
+        let mut bytes = start.to_vec();
+        bytes.resize(257, fill);
+        bytes.extend_from_slice(b"ustar\"}\n");
+        bytes
+    };
+    let json = with_ustar(br#"{"text":"PK\u0003\u0004 BZh91AY&SY 7zXZ "#, b' ');
+    let (avro, little, big) = (with_ustar(b"Obj\x01", 0), with_ustar(b"\xff\xfe{\0", 0), with_ustar(b"\xfe\xff\0{", 0));
+    let mut cut = tar();
+    cut.truncate(261);
+    let csv = b"PK,BZh9,7z,ustar\n1,2,3,4\n".to_vec();
+    let begun = [b"PK\x03".as_slice(), b"BZh91AY&S", b"BZh01AY&SY", b"\xfd7zXZ", b"7z\xbc\xaf\x27", b"BZh"];
+    for bytes in [json, avro, little, big, cut, csv].into_iter().chain(begun.map(<[u8]>::to_vec)) {
+        for stored in [bytes.clone(), gzip(&bytes), zstd(&bytes)] {
+            assert_eq!(read(&stored, usual()), (bytes.clone(), None));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_read_is_hashed_whole_all_the_same() {
+    let zip = [b"PK\x03\x04".as_slice(), &text()].concat();
+    for stored in [gzip(&zip), zstd(&zip), zip] {
+        for room_bytes in [0, 8 << 20] {
+            let how = How { bounds: usual(), hashing: Hashing::On, room_bytes };
+            let mut stream = Decompress::new(stored.as_slice(), how).unwrap();
+
+            assert!(stream.read_to_end(&mut Vec::new()).is_err());
+
+            assert_eq!(stream.seal(), Some((Digest::of(&stored), true)));
         }
     }
 }

@@ -139,7 +139,7 @@ impl Desk {
     ) -> Result<Bench, RunError> {
         let progress = Progress::new(progress, listing.stored_bytes());
         let loaded = engine::load((read, columns), listing, &mut outputs, (&self.machine, &progress, &self.cancel));
-        progress.finish();
+        progress.finish(&loaded);
         let mut loaded = loaded?;
         engine::show_rejected(&loaded.rejected, &loaded.coverage, engine::Kept::by(&outputs));
         let lists = vec![("allowed_ip", self.config.allowed_ip_table()?)];

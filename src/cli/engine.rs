@@ -39,7 +39,7 @@ pub(super) use machine::half_of_memory;
 use machine::runtime_of_one_thread;
 pub(super) use machine::{Machine, available_threads, runtime};
 pub(super) use notices::{Kept, show_rejected};
-use notices::{show_left_out, show_stopped};
+use notices::{show_emptiness, show_left_out, show_stopped};
 use settings::baseline_and_file;
 pub(super) use settings::{baseline, config, config_and_file, library, selection, shipped_rules};
 pub(super) use signals::watch_signals;
@@ -196,12 +196,15 @@ pub(super) fn execute(
     let progress = Progress::new(progress, listing.stored_bytes());
     let asked = (rules, columns, exceptions, lists);
     let ran = run(request, listing, asked, runtime, (machine, &progress, cancel, outputs));
-    progress.finish();
+    progress.finish(&ran);
     let (analysis, digests) = ran?;
     let Analysis { findings, coverage, identities, matrix, activity, baseline, rejected, stopped } = analysis;
     show_rejected(&rejected, &coverage, Kept::by(outputs));
     show_left_out(&coverage);
     show_stopped(&stopped);
+    if request.rules.is_some() {
+        show_emptiness(&coverage);
+    }
     let rules = asked_for;
     Ok(Scan {
         findings,

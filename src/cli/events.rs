@@ -37,10 +37,10 @@ pub fn run(args: &EventsArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let (config, config_file) = config_and_file(read.config.as_deref())?;
     let lists = vec![("allowed_ip", config.allowed_ip_table()?)];
     let listing = list(&read)?;
-    let (mut outputs, mut files) = Outputs::open_with(&args.read, &args.output)?;
+    let (mut outputs, mut files) = Outputs::open_with(&args.read, &args.output, None)?;
     let progress = Progress::new(args.read.progress, listing.stored_bytes());
     let loaded = load((&read, ReadColumns::ALL), listing, &mut outputs, (&machine, &progress, &cancel));
-    progress.finish();
+    progress.finish(&loaded);
     let mut loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, Kept::by(&outputs));
     let log = outputs.custody.as_ref().map(Custody::log).filter(|_| format.is_some());

@@ -18,17 +18,18 @@ pub fn run(args: &GenerateArgs) -> Result<ExitCode, RunError> {
     let options = args.options()?;
     let progress = Progress::new(args.progress, 0);
     let truth = generate(&args.folder, &options, &mut |bytes, records| {
-        progress.note(records, records, 0);
+        progress.note(records, 0);
         progress.add(bytes);
     });
-    progress.finish();
     let truth = truth.map_err(|error| match error {
         GenerateError::NotEmpty { .. } => RunError::Usage {
             message: error.to_string(),
             hint: Some("nothing is ever written over: name a folder that is empty or not there".to_owned()),
         },
         GenerateError::Write { what, source } => RunError::internal(format!("cannot write {what}"), source),
-    })?;
+    });
+    progress.finish(&truth);
+    let truth = truth?;
     to_stdout(|out| {
         let records = counted(truth.records, "record");
         let incidents = counted(truth.incidents.len() as u64, "incident");

@@ -47,11 +47,11 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     let runtime = runtime(Machine::of(&read).threads)?;
     let cancel = Arc::new(Cancel::default());
     watch_signals(&runtime, &cancel)?;
-    let mut outputs = Outputs::open(&args.read, &[])?;
+    let mut outputs = Outputs::open(&args.read)?;
     let progress = Progress::new(args.read.progress, listing.stored_bytes());
     let mut quarantine = Quarantine::new(outputs.quarantine.as_mut().map(|file| file as &mut (dyn Write + Send)));
     let appended = job.append(&read, listing, &mut quarantine, (&runtime, &progress, &cancel, now));
-    progress.finish();
+    progress.finish(&appended);
     let appended = appended?;
     show_rejected(&appended.rejected, &appended.coverage, Kept::by(&outputs));
     if let Some(file) = &mut outputs.coverage {

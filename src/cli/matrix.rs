@@ -26,7 +26,7 @@ pub fn run(args: &MatrixArgs, terminal: Terminal, style: Style, now: UtcMicros) 
     let format = args.format.unwrap_or(if terminal.is_stdout { MatrixFormat::Table } else { MatrixFormat::Json });
     let listing = list(&request.read)?;
     let engine = Engine::start(&request.read)?;
-    let (mut outputs, mut reports) = Outputs::open_with(&args.read, &args.output)?;
+    let (mut outputs, mut reports) = Outputs::open_with(&args.read, &args.output, None)?;
     let scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let no_matrix = Matrix::default();
     let report = Report { matrix: scan.matrix.as_ref().unwrap_or(&no_matrix), coverage: &scan.coverage };

@@ -37,64 +37,44 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Opens all files, before any work.
+    /// Opens the files of a command that has no reports and no baseline, before any work.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outputs::open_with`].
+    pub fn open(read: &ReadArgs) -> Result<Self, RunError> {
+        Self::open_with::<()>(read, &[], None).map(|(outputs, _none)| outputs)
+    }
+
+    /// Opens all files, before any work. A baseline is there to be brought up to date: what it says was
+    /// read before, and it is replaced whole.
     ///
     /// # Errors
     ///
     /// [`RunError::Usage`] as [`OutputFile::create`], and where two of them, or one of them and an
     /// input, are the same file.
-    pub fn open(read: &ReadArgs, reports: &[OutputTarget]) -> Result<Self, RunError> {
-        let (outputs, reports) = Self::open_with(read, reports)?;
-        Ok(Self { reports, ..outputs })
-    }
-
-    /// Opens all files, before any work, those of reports in formats of a command's own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Outputs::open`].
     pub fn open_with<F: Copy>(
         read: &ReadArgs,
         reports: &[OutputTarget<F>],
+        baseline: Option<&PathBuf>,
     ) -> Result<(Self, Vec<(F, OutputFile)>), RunError> {
         let paths = reports.iter().map(|report| &report.path);
-        refuse_shared(paths.chain(&read.coverage).chain(&read.quarantine).chain(&read.custody), read)?;
+        refuse_shared(paths.chain(&read.coverage).chain(&read.quarantine).chain(&read.custody).chain(baseline), read)?;
         let overwrite = if read.force { Overwrite::Allow } else { Overwrite::Refuse };
         let custody = read.custody.as_ref().map(|path| Custody::open(path, overwrite)).transpose()?;
-        let open = |path: &PathBuf| {
+        let open = |path: &PathBuf, overwrite: Overwrite| {
             let mut file = OutputFile::create(path, overwrite)?;
             if let Some(custody) = &custody {
                 file.record_in(custody.log());
             }
             Ok::<_, RunError>(file)
         };
-        let reports = reports.iter().map(|report| Ok((report.format, open(&report.path)?)));
+        let reports = reports.iter().map(|report| Ok((report.format, open(&report.path, overwrite)?)));
         let reports = reports.collect::<Result<_, RunError>>()?;
-        let coverage = read.coverage.as_ref().map(open).transpose()?;
-        let quarantine = read.quarantine.as_ref().map(open).transpose()?;
-        Ok((Self { reports: Vec::new(), coverage, quarantine, baseline: None, custody }, reports))
-    }
-
-    /// Opens the file of the baseline, beside these reports. It is there to be brought up to date: what
-    /// it says was read before, and it is replaced whole.
-    ///
-    /// # Errors
-    ///
-    /// As [`Outputs::open`].
-    pub fn open_baseline(
-        &mut self,
-        path: Option<&PathBuf>,
-        read: &ReadArgs,
-        reports: &[&PathBuf],
-    ) -> Result<(), RunError> {
-        let others = reports.iter().copied().chain(&read.coverage).chain(&read.quarantine).chain(&read.custody);
-        refuse_shared(others.chain(path), read)?;
-        let mut file = path.map(|path| OutputFile::create(path, Overwrite::Allow)).transpose()?;
-        if let (Some(file), Some(custody)) = (&mut file, &self.custody) {
-            file.record_in(custody.log());
-        }
-        self.baseline = file;
-        Ok(())
+        let coverage = read.coverage.as_ref().map(|path| open(path, overwrite)).transpose()?;
+        let quarantine = read.quarantine.as_ref().map(|path| open(path, overwrite)).transpose()?;
+        let baseline = baseline.map(|path| open(path, Overwrite::Allow)).transpose()?;
+        Ok((Self { reports: Vec::new(), coverage, quarantine, baseline, custody }, reports))
     }
 
     /// Writes the baseline, where one is kept.

@@ -10,8 +10,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use crate::cli::args::ProgressChoice;
+use crate::error::RunError;
 use crate::pipeline::Watch;
-use crate::report::layout::number;
+use crate::report::layout::{counted, number};
 
 /// Time between two lines of JSON.
 const JSON_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,7 +38,6 @@ pub struct Progress {
 struct Counts {
     bytes: AtomicU64,
     records: AtomicU64,
-    events: AtomicU64,
     rejected: AtomicU64,
 }
 
@@ -92,10 +92,10 @@ impl Progress {
         }
     }
 
-    /// Counts records read, and of these those that became events and those rejected.
-    pub fn note(&self, records: u64, events: u64, rejected: u64) {
+    /// Counts records read, and of these those rejected. Which of the others are events, and which of
+    /// these the same, is known only at the end.
+    pub fn note(&self, records: u64, rejected: u64) {
         self.counts.records.fetch_add(records, Ordering::Relaxed);
-        self.counts.events.fetch_add(events, Ordering::Relaxed);
         self.counts.rejected.fetch_add(rejected, Ordering::Relaxed);
     }
 
@@ -113,12 +113,17 @@ impl Progress {
         }
     }
 
-    /// Ends: takes the bar away, writes the last line.
-    pub fn finish(&self) {
+    /// Ends as the work did: takes the bar away, writes the last line.
+    pub fn finish<T>(&self, work: &Result<T, RunError>) {
+        let state = match work {
+            Ok(_) => State::Done,
+            Err(RunError::Interrupted { .. }) => State::Interrupted,
+            Err(_) => State::Failed,
+        };
         match &self.shown {
             Shown::Never => {}
             Shown::Bar(bar) => bar.finish_and_clear(),
-            Shown::Json(lines) => lines.write(&self.line(State::Done)),
+            Shown::Json(lines) => lines.write(&self.line(state)),
         }
     }
 
@@ -133,12 +138,12 @@ impl Progress {
             bytes,
             total_bytes: self.total_bytes,
             records: load(&self.counts.records),
-            events: load(&self.counts.events),
             rejected: load(&self.counts.rejected),
             bytes_per_second: pace.bytes_per_second,
             eta_seconds: match state {
                 State::Running => pace.eta_seconds,
                 State::Done => Some(0),
+                State::Interrupted | State::Failed => None,
             },
         };
         // A line that cannot be made is no reason to stop.
@@ -152,7 +157,7 @@ impl Watch for Progress {
     }
 
     fn decoded(&self, records: u64, rejected: u64) {
-        self.note(records, records.saturating_sub(rejected), rejected);
+        self.note(records, rejected);
     }
 
     fn stage(&self, name: &str) {
@@ -169,7 +174,6 @@ struct Line<'a> {
     bytes: u64,
     total_bytes: u64,
     records: u64,
-    events: u64,
     rejected: u64,
     /// Stored bytes a second since the start; null before the first second's worth is known.
     bytes_per_second: Option<u64>,
@@ -202,6 +206,8 @@ impl Pace {
 enum State {
     Running,
     Done,
+    Interrupted,
+    Failed,
 }
 
 impl State {
@@ -209,6 +215,8 @@ impl State {
         match self {
             Self::Running => "running",
             Self::Done => "done",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
         }
     }
 }
@@ -256,7 +264,7 @@ fn bar(counts: &Arc<Counts>, total_bytes: u64) -> ProgressBar {
 
 /// Counts as the bar shows them.
 fn summary(counts: &Counts) -> String {
-    let mut text = format!("{} events", number(counts.events.load(Ordering::Relaxed)));
+    let mut text = counted(counts.records.load(Ordering::Relaxed), "record");
     let rejected = counts.rejected.load(Ordering::Relaxed);
     // Writing to a String cannot fail.
     if rejected > 0 && write!(text, ", {} rejected", number(rejected)).is_err() {
@@ -268,6 +276,7 @@ fn summary(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ExitCode;
 
     /// Keeps what is written for the test to read.
     #[derive(Clone, Default)]
@@ -297,12 +306,12 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     progress.add(10);
-                    progress.note(5, 3, 1);
+                    progress.note(5, 1);
                 });
             }
         });
         progress.stage_is("classify");
-        progress.finish();
+        progress.finish(&Ok(()));
 
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         let mut last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
@@ -311,7 +320,7 @@ mod tests {
             last,
             serde_json::json!({
                 "progress": "done", "stage": "classify", "bytes": 40, "total_bytes": 100,
-                "records": 20, "events": 12, "rejected": 4, "eta_seconds": 0,
+                "records": 20, "rejected": 4, "eta_seconds": 0,
             })
         );
     }
@@ -345,17 +354,35 @@ mod tests {
         }
         let progress = json_to(Box::new(Closed));
 
-        progress.finish();
-        progress.finish();
+        progress.finish(&Ok(()));
+        progress.finish(&Ok(()));
+    }
+
+    #[test]
+    fn the_last_line_says_how_it_ended() {
+        for (work, expected) in [
+            (Ok(()), "done"),
+            (Err(RunError::Interrupted { code: ExitCode::Interrupted }), "interrupted"),
+            (Err(RunError::usage("no such file".to_owned())), "failed"),
+        ] {
+            let kept = Kept::default();
+            let progress = json_to(Box::new(kept.clone()));
+
+            progress.finish(&work);
+
+            let line: serde_json::Value = serde_json::from_slice(&kept.0.lock().unwrap()).unwrap();
+            assert_eq!(line["progress"], expected);
+            assert_eq!(line["eta_seconds"].is_null(), work.is_err());
+        }
     }
 
     #[test]
     fn the_bar_shows_rejects_only_where_there_are_some() {
         let counts = Counts::default();
-        counts.events.store(1500, Ordering::Relaxed);
-        assert_eq!(summary(&counts), "1,500 events");
+        counts.records.store(1500, Ordering::Relaxed);
+        assert_eq!(summary(&counts), "1,500 records");
 
         counts.rejected.store(2, Ordering::Relaxed);
-        assert_eq!(summary(&counts), "1,500 events, 2 rejected");
+        assert_eq!(summary(&counts), "1,500 records, 2 rejected");
     }
 }

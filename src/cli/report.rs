@@ -35,8 +35,7 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
     let listing = list(&request.read)?;
     let engine = Engine::start(&request.read)?;
     let target = OutputTarget { format: (), path: args.output.clone() };
-    let (mut outputs, mut pages) = Outputs::open_with(&args.read, &[target])?;
-    outputs.open_baseline(args.choice.baseline.as_ref(), &args.read, &[&args.output])?;
+    let (mut outputs, mut pages) = Outputs::open_with(&args.read, &[target], args.choice.baseline.as_ref())?;
     let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
     let facts = Facts { digests: &scan.digests, files: &scan.files, rules: &scan.rules, coverage: &scan.coverage };

@@ -10,7 +10,7 @@ use crate::error::{ExitCode, RunError};
 use crate::report::escape::Escaped;
 use crate::report::layout::counted;
 use crate::report::{ReportError, Style};
-use crate::rule::{self, Rule};
+use crate::rule::{self, Rule, did_you_mean};
 use crate::time::UtcMicros;
 
 mod cases;
@@ -137,7 +137,9 @@ fn import(_args: &ImportArgs, _now: UtcMicros) -> Result<ExitCode, RunError> {
 fn find<'a>(library: &'a [Rule], id: &str) -> Result<&'a Rule, RunError> {
     let is_named = |name: &String| name.eq_ignore_ascii_case(id);
     library.iter().find(|rule| is_named(&rule.head.id) || rule.head.aliases.iter().any(is_named)).ok_or_else(|| {
-        RunError::Usage { message: format!("no rule {id}"), hint: Some("airside rules list names them all".to_owned()) }
+        let near = did_you_mean(id, library.iter().flat_map(Rule::names));
+        let hint = Some("airside rules list names them all".to_owned());
+        RunError::Usage { message: format!("no rule {id}{near}"), hint }
     })
 }
 

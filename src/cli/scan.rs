@@ -1,7 +1,5 @@
 //! `airside scan`: read, split, run the rules, print what was found.
 
-use std::path::PathBuf;
-
 use crate::cli::args::ScanArgs;
 use crate::cli::custody::Custody;
 use crate::cli::engine::{Engine, execute, list};
@@ -41,9 +39,8 @@ pub fn run(args: &ScanArgs, terminal: Terminal, style: Style, now: UtcMicros) ->
     let format = format(args.format, terminal)?;
     let listing = list(&request.read)?;
     let engine = Engine::start(&request.read)?;
-    let mut outputs = Outputs::open(&args.read, &args.output)?;
-    let reports: Vec<&PathBuf> = args.output.iter().map(|report| &report.path).collect();
-    outputs.open_baseline(args.choice.baseline.as_ref(), &args.read, &reports)?;
+    let (outputs, reports) = Outputs::open_with(&args.read, &args.output, args.choice.baseline.as_ref())?;
+    let mut outputs = Outputs { reports, ..outputs };
     let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let code = exit_code(&scan, args.fail_on);
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);

@@ -53,7 +53,7 @@ pub fn run(args: &ServeArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
     let door = Door::open(args)?;
     let mut desk = Desk::new(&read)?;
     let listing = list(&read)?;
-    let outputs = Outputs::open(&args.read, &[])?;
+    let outputs = Outputs::open(&args.read)?;
     let clients = runtime(CLIENT_THREADS)?;
     // Threads of queries may be busy for long: a signal must be heard all the same.
     desk.ignore_signals();

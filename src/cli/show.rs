@@ -43,7 +43,7 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
     refuse_pipes(&listing.objects)?;
     let objects: BTreeMap<String, Object> =
         listing.objects.iter().map(|object| (object.name.clone(), object.clone())).collect();
-    let outputs = Outputs::open(&args.read, &[])?;
+    let outputs = Outputs::open(&args.read)?;
     let bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
     let found = find::find(&bench, &wanted)?;
     let shown = records(found, &objects, (&limits, &cancel))?;

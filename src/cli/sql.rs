@@ -37,7 +37,7 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let empty = desk.empty_session()?;
     let columns = query::columns(desk.block_on(query::plan(&empty, &sql))?)?;
     let listing = list(&read)?;
-    let (outputs, files) = Outputs::open_with(&args.read, &args.output)?;
+    let (outputs, files) = Outputs::open_with(&args.read, &args.output, None)?;
     let mut bench = desk.open((&read, columns), listing, args.read.progress, outputs)?;
     bench.timeout = args.timeout;
     let planned = bench.desk.block_on(query::plan(&bench.opened.ctx, &sql))?;

@@ -67,7 +67,14 @@ fn evidence(ctx: SessionContext, rule: Rule) -> Evidence {
             Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => {
                 Ok(Piece::Stopped("it needs more memory than --memory-limit leaves it".to_owned()))
             }
-            Err(error) => Err(run::failed(&rule, error)),
+            // What values make of a rule must not take the findings of all others.
+            Err(error) => match run::of_evaluation(&error) {
+                Some(what) => Ok(Piece::Stopped(format!(
+                    "it failed: {what}; mend it, or leave it out with --disable {}",
+                    rule.head.id
+                ))),
+                None => Err(run::failed(&rule, error)),
+            },
         });
         Ok::<_, RunError>(pieces)
     };

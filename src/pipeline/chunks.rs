@@ -12,7 +12,7 @@ const AHEAD: usize = 2;
 /// The chunks of one object.
 pub(super) enum Chunks {
     /// Read where they are asked for.
-    Here(Reader),
+    Here(Box<Reader>),
     /// Read by a thread of its own: a read that waits for somebody to write cannot be interrupted,
     /// waiting for the thread can. It ends with its input, or with the process.
     Piped { receiver: Receiver<Piped>, stored_bytes_read: u64, chunk: Vec<u8>, seal: Option<Seal> },
@@ -41,7 +41,7 @@ impl Chunks {
     ) -> Result<Self, SourceError> {
         // A blob is waited for in steps, and a file is not waited for; what has a size is no pipe.
         if object.size > 0 || object.is_file() {
-            return ahead.open(object).map(Self::Here);
+            return ahead.open(object).map(|reader| Self::Here(Box::new(reader)));
         }
         let (sender, receiver) = sync_channel(AHEAD);
         let object = object.clone();

@@ -233,11 +233,11 @@ impl<'w> Worker<'w> {
             End::Cut => {
                 large.stop();
                 match reopen_at(object, end, &mut self.chunk, (self.options.open_options(), self.cancel)) {
-                    Ok(reader) => self.chunks(object, Chunks::Here(reader))?,
+                    Ok(reader) => self.chunks(object, Chunks::Here(Box::new(reader)))?,
                     Err(error) => Some(error),
                 }
             }
-            End::Rest(reader) => self.chunks(object, Chunks::Here(*reader))?,
+            End::Rest(reader) => self.chunks(object, Chunks::Here(reader))?,
             End::Last(failure, seal) => {
                 self.passed.seal = seal;
                 failure

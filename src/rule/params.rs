@@ -92,6 +92,9 @@ pub fn configure(rule: &mut Rule, config: &RuleConfig) -> Result<(), Vec<String>
             continue;
         };
         match same_type(&param.default, value) {
+            Some(value) if is_negative(&value) && !is_negative(&param.default) => {
+                wrong.push(format!("{place}: the parameter '{name}' of the rule '{id}' cannot be negative"));
+            }
             Some(value) => param.default = value,
             None => wrong.push(format!(
                 "{place}: the parameter '{name}' of the rule '{id}' is of type {}, not {}",
@@ -101,6 +104,10 @@ pub fn configure(rule: &mut Rule, config: &RuleConfig) -> Result<(), Vec<String>
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+fn is_negative(value: &toml::Value) -> bool {
+    value.as_integer().is_some_and(|number| number < 0) || value.as_float().is_some_and(|number| number < 0.0)
 }
 
 /// `value` in the type of `default`. A whole number is a float where a float is wanted.
@@ -151,6 +158,13 @@ mod tests {
             ]
         );
         assert_eq!(values(&rule)["min_events"], ScalarValue::Int64(Some(2)));
+    }
+
+    #[test]
+    fn what_cannot_be_less_than_nothing_is_refused() {
+        let wrong = configure(&mut rule(), &config("params.min_events = -7")).unwrap_err();
+
+        assert_eq!(wrong, ["a.toml:2:8: the parameter 'min_events' of the rule 'sample-rule' cannot be negative"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::{Column, DFSchema, JoinType};
 use datafusion::dataframe::DataFrame;
@@ -66,7 +67,7 @@ pub fn evaluability(
     let empty: Vec<&String> = head.needs.iter().filter(|table| !filled.contains(*table)).collect();
     let mut reasons = Vec::new();
     if !absent.is_empty() {
-        reasons.push(format!("no events of the source {}", quoted(&absent)));
+        reasons.push(no_events_of(&absent));
     }
     if !absent_any.is_empty() && absent_any.len() == head.any_sources.len() {
         reasons.push(format!("no events of any of the sources {}", quoted(&absent_any)));
@@ -78,10 +79,15 @@ pub fn evaluability(
     if !reasons.is_empty() {
         Evaluability::Not(because(reasons.join("; ")))
     } else if !absent_any.is_empty() {
-        Evaluability::Partial(because(format!("no events of the source {}", quoted(&absent_any))))
+        Evaluability::Partial(because(no_events_of(&absent_any)))
     } else {
         Evaluability::Full
     }
+}
+
+fn no_events_of(sources: &[&String]) -> String {
+    let noun = if sources.len() == 1 { "source" } else { "sources" };
+    format!("no events of the {noun} {}", quoted(sources))
 }
 
 fn quoted(names: &[&String]) -> String {
@@ -193,6 +199,24 @@ fn unplanned(rule: &Rule, error: &DataFusionError) -> RunError {
 /// [`RunError::Rule`] when the query does not plan, [`RunError::Internal`] when it fails later.
 pub async fn run(ctx: &SessionContext, rule: &Rule, params: &Params) -> Result<Vec<RecordBatch>, RunError> {
     stream(ctx, rule, params).await?.try_collect().await.map_err(|error| failed(rule, error))
+}
+
+/// What went wrong where a rule met a value that it cannot work with: a text that is no number, a
+/// division by zero. `None` for what is the machine's fault, or ours.
+pub fn of_evaluation(error: &DataFusionError) -> Option<String> {
+    match error.find_root() {
+        DataFusionError::Execution(what) => Some(what.clone()),
+        DataFusionError::ArrowError(error, _) => match **error {
+            ArrowError::CastError(_)
+            | ArrowError::ParseError(_)
+            | ArrowError::ComputeError(_)
+            | ArrowError::DivideByZero
+            | ArrowError::ArithmeticOverflow(_)
+            | ArrowError::InvalidArgumentError(_) => Some(error.to_string()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The error of a rule that planned but did not run to its end.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 
@@ -64,7 +64,7 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     let runtime =
         runtime.build_arc().map_err(|error| RunError::internal("cannot set up the query engine's memory", error))?;
     let mut config = SessionConfig::new()
-        .with_target_partitions(options.threads.max(1))
+        .with_target_partitions(partitions(options.threads, options.memory_bytes))
         .with_batch_size(batch_rows(options))
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_information_schema(true);
@@ -86,6 +86,15 @@ pub fn build(options: &SessionOptions) -> Result<SessionContext, RunError> {
     Ok(ctx)
 }
 
+/// Over how many partitions a query is spread: each holds some memory of its own, so no more than
+/// that suffices for.
+fn partitions(threads: usize, memory_bytes: usize) -> usize {
+    threads.min(memory_bytes / BYTES_FOR_A_PARTITION).max(1)
+}
+
+/// Memory of a query for each of its partitions at least (4 MiB).
+const BYTES_FOR_A_PARTITION: usize = 4 << 20;
+
 /// Rows of a batch between the operators of a query: fewer where many of them would be much of the
 /// memory, as those of a sort of all columns are.
 fn batch_rows(options: &SessionOptions) -> usize {
@@ -103,10 +112,15 @@ const LEAST_BATCH_ROWS: usize = 1024;
 /// Sorts whose ends fit in the memory together.
 const SORTS_AT_ONCE: usize = 128;
 
-/// The same session, with queries spread over this many partitions.
+/// The same session, with queries spread over this many partitions, or as many as its memory suffices
+/// for.
 pub fn with_threads(ctx: &SessionContext, threads: usize) -> SessionContext {
     let mut state = ctx.state();
-    state.config_mut().options_mut().execution.target_partitions = threads.max(1);
+    let memory_bytes = match state.runtime_env().memory_pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => bytes,
+        MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+    };
+    state.config_mut().options_mut().execution.target_partitions = partitions(threads, memory_bytes);
     SessionContext::new_with_state(state)
 }
 
@@ -128,6 +142,17 @@ pub fn read_only() -> SQLOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_is_spread_over_no_more_partitions_than_its_memory_suffices_for() {
+        for (memory_bytes, threads, expected) in [(8 << 20, 96, 2), (1 << 20, 4, 1), (1 << 30, 96, 96), (1 << 30, 0, 1)]
+        {
+            let ctx = build(&SessionOptions { memory_bytes, threads, temp_dir: None }).unwrap();
+
+            assert_eq!(ctx.state().config().target_partitions(), expected);
+            assert_eq!(with_threads(&ctx, threads).state().config().target_partitions(), expected);
+        }
+    }
 
     #[tokio::test]
     async fn what_is_not_a_query_is_refused() {

@@ -196,6 +196,24 @@ fn an_event_is_found_by_the_place_that_findings_show() {
     assert!(stderr(&elsewhere).contains(&format!("no event was read at {object}:1")), "{}", stderr(&elsewhere));
 }
 
+#[test]
+fn an_event_is_found_by_each_of_its_places_and_by_one_that_a_table_broke() {
+    let event = &events("sample-logs/tenant")[7];
+    let record = airside(&["show", event["event_uid"].as_str().unwrap(), "sample-logs/tenant", "--raw"]).stdout;
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().to_str().unwrap();
+    for name in ["a.json", "b.json"] {
+        fs::write(folder.path().join(name), &record).unwrap();
+    }
+    let (start, end) = logs.split_at(logs.len() / 2);
+
+    for place in [format!("{logs}/a.json:0"), format!("{logs}/b.json:0"), format!("{start}\n      {end}/a.json:0")] {
+        let shown = airside(&["show", &place, logs, "--raw"]);
+        assert_eq!(code(&shown), 0, "{place}: {}", stderr(&shown));
+        assert_eq!(shown.stdout, record, "{place}");
+    }
+}
+
 /// Two events whose uids begin alike, found by trying.
 #[test]
 fn a_beginning_that_fits_several_events_lists_them() {

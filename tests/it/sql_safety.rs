@@ -358,6 +358,25 @@ fn a_rule_that_would_go_on_or_grow_is_stopped_and_named_and_the_others_are_not()
     assert_untouched(&folder, "rules");
 }
 
+/// What is in a log must not be able to turn a scan off.
+#[test]
+fn a_rule_that_a_value_of_the_logs_breaks_is_named_and_the_others_are_not() {
+    let (folder, rules) = (workplace(), tempfile::tempdir().unwrap());
+    let sql = "SELECT * FROM dbmi WHERE CAST(result_code AS INT) >= 200";
+    fs::write(rules.path().join("breaks.sql"), rule("breaks", sql)).unwrap();
+    let logs = tenant();
+    let honest = ["scan", &logs, "--format", "ndjson", "--only", "dbmi-storage-data-access"];
+    let (alone, _) = run(folder.path(), &honest);
+    let with = [&honest[..4], &["--rules", path(rules.path()), "--only", "breaks,dbmi-storage-data-access"]].concat();
+    let (output, _) = run(folder.path(), &with);
+
+    assert_eq!(code_of(&output), Some(2), "{}", said(&output));
+    assert!(!alone.stdout.is_empty());
+    assert_eq!(output.stdout, alone.stdout);
+    assert!(said(&output).contains("the rule 'breaks' was stopped: it failed: "), "{}", said(&output));
+    assert!(said(&output).contains("leave it out with --disable breaks"), "{}", said(&output));
+}
+
 #[cfg(feature = "postgres")]
 #[test]
 fn the_endpoint_refuses_or_holds_all_of_it_and_goes_on() {

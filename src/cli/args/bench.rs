@@ -20,7 +20,7 @@ pub struct SqlArgs {
     pub read: ReadArgs,
 
     /// Ask this query; without it and --file, one is read from standard input, or a terminal gets a prompt
-    #[arg(short = 'c', long, value_name = "SQL")]
+    #[arg(short = 'c', long, value_name = "SQL", allow_hyphen_values = true)]
     pub command: Option<String>,
 
     /// Ask the query in this file

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::ProgressChoice;
+use super::{ProgressChoice, values};
 
 /// Flags of `verify-custody`.
 #[derive(Debug, Clone, Args)]
@@ -25,7 +25,7 @@ pub struct VerifyArgs {
     pub format: VerifyFormat,
 
     /// Threads to work with; all cores unless given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     pub threads: Option<NonZeroUsize>,
 
     /// Progress on standard error. `auto`: a bar, if that is a terminal

@@ -47,10 +47,10 @@ pub struct ReadArgs {
     pub memory_limit: Option<u64>,
 
     /// Threads to work with; all cores unless given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
     pub threads: Option<NonZeroUsize>,
 
-    /// Keep records that could not be understood in this file, with their place and the reason
+    /// Name the records that could not be understood in this file, by their place, with the reason
     #[arg(long, value_name = "FILE")]
     pub quarantine: Option<PathBuf>,
 

@@ -1,5 +1,6 @@
 //! Values of flags: sizes, severities, formats, output targets.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -79,6 +80,19 @@ pub fn memory_limit(text: &str) -> Result<u64, String> {
         return Err("less than 256MB, which is the least that works".to_owned());
     }
     Ok(bytes)
+}
+
+/// Most threads: beyond that each has too little memory of its own.
+const MAX_THREADS: usize = 256;
+
+/// Reads a number of threads.
+///
+/// # Errors
+///
+/// What is no whole number from 1 to [`MAX_THREADS`].
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let number = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MAX_THREADS);
+    number.ok_or_else(|| format!("not a whole number from 1 to {MAX_THREADS}"))
 }
 
 /// Units of durations, and their milliseconds.

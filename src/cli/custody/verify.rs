@@ -145,8 +145,9 @@ pub fn run(args: &VerifyArgs) -> Result<ExitCode, RunError> {
     let compared = parallel::map(threads, jobs, |job| {
         (job.part, compare(job.recorded, &job.object, &mut |bytes| progress.add(bytes), &cancel))
     });
-    progress.finish();
-    cancel.check()?;
+    let ended = cancel.check();
+    progress.finish(&ended);
+    ended?;
     for (part, difference) in compared {
         match (difference, part) {
             (Some(difference), _) => verdict.differences.push(difference),

@@ -7,6 +7,7 @@ use crate::coverage::{Coverage, NotEvaluable};
 use crate::pipeline::Quarantined;
 use crate::report::absence;
 use crate::report::escape::Escaped;
+use crate::report::layout::counted;
 
 /// Rejected records that are named on standard error; the quarantine file has all of them.
 const REJECTED_SHOWN: usize = 5;
@@ -50,7 +51,7 @@ pub(in crate::cli) fn show_rejected(rejected: &[Quarantined], coverage: &Coverag
         say(format!("rejected: {} more{hint}", all - shown));
     }
     for failed in &coverage.failed {
-        say(format!("cannot read {}", Escaped(&failed.reason)));
+        say(format!("cannot read {}", Escaped(&failed.reason_with_name())));
     }
 }
 
@@ -61,6 +62,19 @@ pub(super) fn show_left_out(coverage: &Coverage) {
         // Where standard error is closed nobody wants to know.
         writeln!(err, "left out: {}", Escaped(&absence::left_out(capped))).unwrap_or_default();
     }
+}
+
+/// Says on standard error where nothing can have been found, because nothing was looked at: not every
+/// format says so, and it must not pass for "all is well".
+pub(super) fn show_emptiness(coverage: &Coverage) {
+    let events: u64 = coverage.sources.values().map(|source| source.events).sum();
+    let why = match (events, coverage.records.read) {
+        (0, 0) => "no record was read".to_owned(),
+        (0, read) => format!("no event of a known log in the asked times among {}", counted(read, "record")),
+        _ if coverage.rules.run.is_empty() => "none of the chosen rules could be run".to_owned(),
+        _ => return,
+    };
+    writeln!(io::stderr(), "warning: {why}: nothing can have been found").unwrap_or_default();
 }
 
 /// Names the rules that were stopped, on standard error.

@@ -20,7 +20,8 @@ fn open(arguments: &[String]) -> Result<Outputs, RunError> {
     let Command::Scan(args) = Cli::try_parse_from(start.chain(arguments.iter().cloned())).unwrap().command else {
         panic!("scan was asked for");
     };
-    Outputs::open(&args.read, &args.output)
+    let (outputs, reports) = Outputs::open_with(&args.read, &args.output, args.choice.baseline.as_ref())?;
+    Ok(Outputs { reports, ..outputs })
 }
 
 #[test]
@@ -130,17 +131,13 @@ fn two_outputs_to_one_file_are_refused_however_they_are_spelled() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().display().to_string();
 
-    let error = open(&[
-        "-".to_owned(),
-        "--output".to_owned(),
-        format!("json={place}/a.json"),
-        "--coverage".to_owned(),
-        format!("{place}/./a.json"),
-    ])
-    .unwrap_err();
+    for flag in ["--coverage", "--baseline"] {
+        let first = ["-".to_owned(), "--output".to_owned(), format!("json={place}/a.json")];
+        let error = open(&[&first[..], &[flag.to_owned(), format!("{place}/./a.json")]].concat()).unwrap_err();
 
-    assert_eq!(error.to_string(), format!("two outputs to one file: {place}/./a.json"));
-    assert_eq!(names_in(folder.path()), Vec::<String>::new());
+        assert_eq!(error.to_string(), format!("two outputs to one file: {place}/./a.json"));
+        assert_eq!(names_in(folder.path()), Vec::<String>::new());
+    }
 }
 
 #[test]

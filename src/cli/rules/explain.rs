@@ -86,7 +86,7 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
     let listing = list(&read)?;
     let progress = Progress::new(ProgressChoice::Auto, listing.stored_bytes());
     let loaded = load((&read, ReadColumns::ALL), listing, &mut Outputs::default(), (&machine, &progress, &cancel));
-    progress.finish();
+    progress.finish(&loaded);
     let loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, Kept::Nowhere);
     let (explanation, filled) = runtime.block_on(async {
@@ -98,10 +98,13 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
     Ok((explanation, not_evaluable, loaded.coverage))
 }
 
+/// Begins the reason of a rule that a scan runs nevertheless.
+const IN_PART: &str = "in part: ";
+
 fn reason(rule: &Rule, coverage: &Coverage, filled: &BTreeSet<String>) -> Option<String> {
     match evaluability(rule, &coverage.sources, filled) {
         Evaluability::Full => None,
-        Evaluability::Partial(because) => Some(format!("in part: {}", because.reason)),
+        Evaluability::Partial(because) => Some(format!("{IN_PART}{}", because.reason)),
         Evaluability::Not(because) => Some(because.reason),
     }
 }
@@ -112,7 +115,12 @@ fn table(explanation: &Explanation, not_evaluable: Option<&str>, out: &mut dyn W
     for value in &explanation.event {
         field(out, style, "", &value_text(value))?;
     }
-    field(out, style, "found", if explanation.is_found { "yes" } else { "no" })?;
+    let found = match (explanation.is_found, not_evaluable) {
+        (true, Some(reason)) if !reason.starts_with(IN_PART) => "by its query, which a scan does not run",
+        (true, _) => "yes",
+        (false, _) => "no",
+    };
+    field(out, style, "found", found)?;
     if let Some(reason) = not_evaluable {
         field(out, style, "not run", &escaped(reason))?;
     }

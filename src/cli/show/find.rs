@@ -7,12 +7,13 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::{Expr, col, lit};
-use datafusion::prelude::{DataFrame, left};
+use datafusion::prelude::{DataFrame, left, strpos};
 use serde::Deserialize;
 
 use crate::cli::bench::{Bench, Rest};
 use crate::error::RunError;
 use crate::frame::Place;
+use crate::json::write_json_string;
 use crate::report::escape::Escaped;
 use crate::report::layout::counted;
 use crate::report::rows::Cell;
@@ -78,6 +79,10 @@ impl Wanted {
     ///
     /// [`RunError::Usage`] for what cannot begin a uid, or is too short to name an event.
     pub(super) fn parse(text: &str) -> Result<Self, RunError> {
+        // A table breaks long places over lines, each of which is indented.
+        let text: String =
+            text.lines().enumerate().map(|(n, line)| if n > 0 { line.trim_start() } else { line }).collect();
+        let text = text.as_str();
         let place = text.rsplit_once(':').and_then(|(object, offset)| Some((object, offset.parse().ok()?)));
         match place.filter(|(object, _)| !object.is_empty()) {
             Some((object, offset)) => Ok(Self::Place { object: object.to_owned(), offset }),
@@ -117,7 +122,15 @@ pub(super) fn find(bench: &Bench, wanted: &Wanted) -> Result<Vec<Found>, RunErro
 }
 
 fn by_place(bench: &Bench, object: &str, offset: i64) -> Result<Vec<Found>, RunError> {
-    let found = matching(bench, col("object").eq(lit(object)).and(col("offset").eq(lit(offset))))?;
+    let mut found = matching(bench, col("object").eq(lit(object)).and(col("offset").eq(lit(offset))))?;
+    if found.is_empty() {
+        // It may be one of several records of an event, and not the one that the event goes by.
+        let mut named = String::new();
+        write_json_string(object, &mut named);
+        found = matching(bench, strpos(col("locations"), lit(named)).gt(lit(0)))?;
+        let is_there = |at: &At| at.object == object && i64::try_from(at.place.offset) == Ok(offset);
+        found.retain(|event| others(&event.row).is_ok_and(|others| others.iter().any(is_there)));
+    }
     let place = format!("{}:{offset}", Escaped(object));
     match found.as_slice() {
         [] => Err(RunError::Usage {

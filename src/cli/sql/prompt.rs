@@ -56,7 +56,7 @@ pub(super) fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicr
     let format = super::format(args.format, terminal)?;
     let desk = Desk::new(&read)?;
     let listing = list(&read)?;
-    let outputs = Outputs::open(&args.read, &[])?;
+    let outputs = Outputs::open(&args.read)?;
     let mut bench = desk.open((&read, ReadColumns::ALL), listing, args.read.progress, outputs)?;
     bench.timeout = args.timeout;
     let ended = Arc::new(AtomicBool::new(false));

@@ -89,7 +89,7 @@ const MAX_THREADS: usize = 256;
 ///
 /// # Errors
 ///
-/// What is no whole number from 1 to [`MAX_THREADS`].
+/// What is no whole number, or beyond what each thread has memory for.
 pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
     let number = text.parse().ok().filter(|number: &NonZeroUsize| number.get() <= MAX_THREADS);
     number.ok_or_else(|| format!("not a whole number from 1 to {MAX_THREADS}"))

@@ -1,9 +1,9 @@
 //! Folds the evidence of a rule into findings.
 
 mod columns;
+mod details;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::BuildHasher as _;
 
 use arrow::array::{Array as _, AsArray as _};
 use arrow::compute::cast;
@@ -20,13 +20,9 @@ use crate::rule::{Rule, Severity, Subject};
 use crate::time::UtcMicros;
 
 use columns::{Columns, Evidence};
+use details::Details;
 
-/// How many distinct values of a `details` column a finding shows.
-pub const MAX_DETAILS: usize = 10;
-
-/// Distinct values of a `details` column that are told apart to be counted, beyond those that a
-/// finding shows. Each takes up to 21 bytes, so a column of a finding some 150 KB at most.
-pub const MOST_LEFT_OUT: u64 = 10_000;
+pub use details::{MAX_DETAILS, MOST_LEFT_OUT};
 
 /// Findings beyond the limit that are told apart to be counted.
 const MOST_COUNTED: usize = 1 << 20;
@@ -151,17 +147,6 @@ struct Group {
     evidence: BTreeMap<(UtcMicros, String), EvidenceRow>,
     /// By the rule's `details` columns.
     details: Vec<Details>,
-}
-
-/// The distinct values of a `details` column. Neither which are kept nor how many are left out
-/// depends on their order.
-#[derive(Debug, Clone, Default)]
-struct Details {
-    /// The first in order, [`MAX_DETAILS`] at most.
-    kept: BTreeSet<String>,
-    /// Hashes of the others, [`MOST_LEFT_OUT`] at most. Their key is another in every run, so that
-    /// nobody can write a log whose values count as one.
-    left_out: HashSet<u64>,
 }
 
 /// What a finding takes from its earliest evidence. The order is that by which the earliest is
@@ -422,36 +407,6 @@ impl Group {
             attack: head.attack.clone(),
             fingerprint,
         }
-    }
-}
-
-impl Details {
-    fn add(&mut self, value: &str) {
-        if self.kept.contains(value) {
-            return;
-        }
-        let is_full = self.kept.len() >= MAX_DETAILS;
-        if is_full && self.kept.last().is_some_and(|last| last.as_str() < value) {
-            self.leave_out(value);
-            return;
-        }
-        self.kept.insert(value.to_owned());
-        // What gives way does not come back: the last that is kept can only become an earlier one.
-        if is_full && let Some(last) = self.kept.pop_last() {
-            self.leave_out(&last);
-        }
-    }
-
-    fn leave_out(&mut self, value: &str) {
-        if self.count_left_out() < MOST_LEFT_OUT {
-            let hash = self.left_out.hasher().hash_one(value);
-            self.left_out.insert(hash);
-        }
-    }
-
-    /// How many values are left out; [`MOST_LEFT_OUT`] means at least so many.
-    fn count_left_out(&self) -> u64 {
-        u64::try_from(self.left_out.len()).unwrap_or(u64::MAX)
     }
 }
 

@@ -265,16 +265,13 @@ impl Known<'_> {
         let subscription = rid.and_then(|rid| ArmId::parse(rid).subscription);
         let workspace = self.workspaces.iter().find(|known| Some(known.rid.as_str()) == rid);
         let own_storage = workspace.and_then(|workspace| workspace.dbfs_account.as_deref());
+        let is_own_storage_read = || own_storage.is_none_or(|account| self.logs.is_read_of_account(account, needed));
         let is_read = |source: &LogSource| match (duty, source) {
             (Duty::Synapse, _) => self.logs.sql_is_read(SqlService::Synapse),
             (Duty::Sql, _) => self.logs.sql_is_read(SqlService::Sql),
             // Each workspace has its own.
             (_, LogSource::Databricks) => self.logs.at_scope(*source, rid, None).is_read,
-            (Duty::WorkspaceStorage, _)
-                if own_storage.is_some_and(|account| !self.logs.is_read_of_account(account, needed)) =>
-            {
-                false
-            }
+            (Duty::WorkspaceStorage, _) if !is_own_storage_read() => false,
             _ => self.logs.is_read(*source, subscription, needed) && is_read_everywhere(*source),
         };
         duty.row().sources.iter().copied().filter(|source| !is_read(source)).collect()
@@ -313,9 +310,7 @@ impl Known<'_> {
         }
         let is_told = |duty: &Duty| {
             let rid = row.workspace_rid.as_deref();
-            self.not_read(*duty, rid, &[row]).is_empty()
-                && self.can_be_denied(*duty, true, rid)
-                && (!matches!(duty, Duty::Sql | Duty::Synapse) || row.app_id.is_some())
+            self.not_read(*duty, rid, &[row]).is_empty() && self.can_be_denied(*duty, true, rid) && is_named(*duty, row)
         };
         let read: BTreeSet<LogSource> =
             own().filter(is_told).flat_map(|duty| duty.row().sources.iter().copied()).collect();
@@ -333,9 +328,7 @@ impl Known<'_> {
             stream: row.stream,
             kind: row.identity_kind,
             may_have_file_events: self.may_have_file_events(Some(principal)),
-            has_unread_accounts: self.governed.iter().any(|governed| {
-                governed.principal_id == principal && !self.logs.is_read_of_account(&governed.account, None)
-            }),
+            has_unread_accounts: !reach::are_accounts_read(&self.logs, principal, &self.governed, None),
         };
         let held = self.roles.get(principal).into_iter().flatten();
         held.map(|held| RoleRow { held: held.clone(), proposal: proposal::propose(held, holder, &uses, &self.logs) })
@@ -369,10 +362,14 @@ fn is_complete(stream: Stream, duty: Duty, holders: &[&IdentityRow]) -> bool {
     match (stream, duty) {
         _ if holders.is_empty() => false,
         (Stream::Dbmi, duty) if duty != Duty::Encryption && !holders.iter().any(is_managed) => false,
-        // Their logs name clients, not objects.
-        (_, Duty::Sql | Duty::Synapse) => holders.iter().all(|row| row.app_id.is_some()),
-        _ => true,
+        _ => holders.iter().all(|row| is_named(duty, row)),
     }
+}
+
+/// Whether the log of a duty would name somebody as they are known. Those of SQL name clients, not
+/// objects.
+fn is_named(duty: Duty, row: &IdentityRow) -> bool {
+    !matches!(duty, Duty::Sql | Duty::Synapse) || row.app_id.is_some()
 }
 
 fn who(row: &IdentityRow) -> Who {

@@ -38,9 +38,7 @@ impl Power {
             && !begins(self.except)
             && (done.op_class.is_some_and(|class| self.classes.contains(&class)) || begins(self.operations))
     }
-}
 
-impl Power {
     /// What of the log must have been read for the absence of use to mean anything: the reads of the
     /// service, where the role lets its holder read.
     pub(super) fn needed(&self) -> Option<OpClass> {

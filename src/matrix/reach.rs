@@ -25,10 +25,16 @@ pub(super) fn is_read_everywhere<'a>(
 ) -> bool {
     principals.all(|(principal, roles)| {
         let mut scopes = roles.iter().filter(|held| tells_of(held, source)).filter_map(|held| held.at.scope.as_deref());
-        let mut accounts = governed.iter().filter(|one| source == LogSource::Storage && one.principal_id == principal);
         scopes.all(|scope| logs.at_scope(source, Some(scope), needed).is_read)
-            && accounts.all(|one| logs.is_read_of_account(&one.account, needed))
+            && (source != LogSource::Storage || are_accounts_read(logs, principal, governed, needed))
     })
+}
+
+/// Whether the log of every account that Unity Catalog lets a principal reach was read, with the reads
+/// that are needed.
+pub(super) fn are_accounts_read(logs: &Logs, principal: &str, governed: &[Governed], needed: Option<OpClass>) -> bool {
+    let mut own = governed.iter().filter(|one| one.principal_id == principal);
+    own.all(|one| logs.is_read_of_account(&one.account, needed))
 }
 
 /// Whether a role names a resource, and its use would be in this log.

@@ -9,7 +9,6 @@ use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 
-use crate::coverage::OUT_OF_RANGE;
 use crate::event::absent;
 use crate::event::vocabulary::{LogSource, OpClass, Phase};
 use crate::lake::text_column;
@@ -18,9 +17,6 @@ use crate::time::UtcMicros;
 /// The classes of operations that tell of identities. An operation has one class, so all records of
 /// an event, and of an operation, are of the same.
 pub(super) const TELLING: &[&str] = &[OpClass::WorkspaceManage.as_str(), OpClass::ConnectorManage.as_str()];
-
-/// The kind under which events out of the range are counted.
-pub(super) const SKIPPED_AS: &str = OUT_OF_RANGE;
 
 /// Between the records of one operation lie hours at most (one day, in microseconds).
 const OPERATION_MICROS: i64 = 24 * 3600 * 1_000_000;

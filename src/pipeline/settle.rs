@@ -10,9 +10,9 @@ use arrow::record_batch::RecordBatch;
 use super::digests::Digests;
 use super::ingest::Ingested;
 use super::quarantine::{Quarantine, Quarantined};
-use super::range::{self, TELLING, TimeRange};
+use super::range::{TELLING, TimeRange};
 use super::{Cancel, Loaded, Watch};
-use crate::coverage::{Coverage, SourceCoverage};
+use crate::coverage::{Coverage, OUT_OF_RANGE, SourceCoverage};
 use crate::error::RunError;
 use crate::event::absent;
 use crate::event::vocabulary::{BodyFrom, Outcome, Stream};
@@ -57,7 +57,7 @@ pub(super) fn settle(
             *batches = resolver.resolve(std::mem::take(batches))?;
             learn_all(batches, &mut inventory)?;
             let out_of_range = leave_out(resolver.purpose, batches)?;
-            resolver.coverage.skip_events(range::SKIPPED_AS, out_of_range);
+            resolver.coverage.skip_events(OUT_OF_RANGE, out_of_range);
         }
         Partitions::Files(files) => {
             let telling = parallel::map(threads, files.paths().iter().collect(), |path: &PathBuf| {
@@ -217,7 +217,7 @@ fn classify(
                 watch.stage(STAGE);
                 let (split, (duplicates, conflicts, out_of_range)) = settled?;
                 resolver.count(duplicates, conflicts)?;
-                resolver.coverage.skip_events(range::SKIPPED_AS, out_of_range);
+                resolver.coverage.skip_events(OUT_OF_RANGE, out_of_range);
                 resolver.add(split, &mut streams)
             };
             if files.are_too_large() {

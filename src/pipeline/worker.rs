@@ -13,8 +13,8 @@ use super::observe::{self, Said};
 use super::quarantine::Quarantined;
 use super::rejections::Rejections;
 use super::work::{Block, End, Large, Unit};
-use super::{Cancel, Reached, ReadOptions, Watch, range, skew};
-use crate::coverage::{Coverage, FailedObject};
+use super::{Cancel, Reached, ReadOptions, Watch, skew};
+use crate::coverage::{Coverage, FailedObject, OUT_OF_RANGE};
 use crate::digest::Hashing;
 use crate::error::RunError;
 use crate::event::EventBuilder;
@@ -349,7 +349,7 @@ impl<'w> Worker<'w> {
         observe::observe(&batch, &mut tally.evidence, (&mut self.said, is_sure))?;
         skew::note(&batch, self.options.now, &mut tally.coverage.clock_skew)?;
         let kept = self.options.range().with_what_tells(&batch)?;
-        tally.coverage.skip_events(range::SKIPPED_AS, (batch.num_rows() - kept.num_rows()) as u64);
+        tally.coverage.skip_events(OUT_OF_RANGE, (batch.num_rows() - kept.num_rows()) as u64);
         if kept.num_rows() > 0 {
             let message = Message::Batch(self.part, self.batches, kept);
             self.sender.send(message).map_err(|_closed| Stop::Gone)?;

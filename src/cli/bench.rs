@@ -169,16 +169,17 @@ impl Drop for Desk {
 }
 
 impl Bench {
-    /// Writes the manifest of a run that began at `started`, where one is asked for.
+    /// Writes the manifest of a run that began at `started` and asked this query of its user's, where
+    /// one is asked for.
     ///
     /// # Errors
     ///
     /// Those of [`Custody::finish`].
-    pub(super) fn finish(mut self, started: UtcMicros) -> Result<(), RunError> {
+    pub(super) fn finish(mut self, started: UtcMicros, query: Option<&str>) -> Result<(), RunError> {
         let Some(custody) = self.custody.take() else { return Ok(()) };
         let files: Vec<InputFile> = self.desk.config_file.iter().cloned().collect();
         let Self { digests, coverage, .. } = &self;
-        custody.finish(started, &Facts { digests, files: &files, rules: &[], coverage })
+        custody.finish(started, &Facts { digests, files: &files, rules: &[], query, coverage })
     }
 
     /// Runs a query on other threads and hands over its batches as they come; ends early where the

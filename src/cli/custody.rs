@@ -1,5 +1,6 @@
 //! `--custody`: what a run read and what it wrote, with hashes, for whoever has to prove it later.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -65,6 +66,8 @@ pub struct Facts<'a> {
     pub files: &'a [InputFile],
     /// The rules that were asked for.
     pub rules: &'a [Rule],
+    /// The SQL that was asked, wherever it was given.
+    pub query: Option<&'a str>,
     /// What came of the records.
     pub coverage: &'a Coverage,
 }
@@ -82,6 +85,8 @@ struct Manifest<'a> {
     objects: Vec<ManifestObject<'a>>,
     files: &'a [InputFile],
     rules: Vec<ManifestRule<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<ManifestQuery<'a>>,
     coverage: &'a Coverage,
     outputs: Vec<Output>,
 }
@@ -127,6 +132,15 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Debug, Serialize)]
 struct ManifestRule<'a> {
     id: &'a str,
+    #[serde(flatten)]
+    digest: Digest,
+}
+
+#[derive(Debug, Serialize)]
+struct ManifestQuery<'a> {
+    /// As it was asked, but for secrets: a query from standard input is nowhere else.
+    text: Cow<'a, str>,
+    /// Of all of it, secrets too.
     #[serde(flatten)]
     digest: Digest,
 }
@@ -180,6 +194,7 @@ impl Custody {
             objects: facts.digests.objects.iter().map(object).collect(),
             files: facts.files,
             rules: facts.rules.iter().map(rule).collect(),
+            query: facts.query.map(query),
             coverage: facts.coverage,
             outputs: outputs.collect(),
         };
@@ -211,6 +226,10 @@ fn object(read: &ObjectDigest) -> ManifestObject<'_> {
 
 fn rule(rule: &Rule) -> ManifestRule<'_> {
     ManifestRule { id: &rule.head.id, digest: Digest::of(rule.sql.as_bytes()) }
+}
+
+fn query(sql: &str) -> ManifestQuery<'_> {
+    ManifestQuery { text: redact::text(sql), digest: Digest::of(sql.as_bytes()) }
 }
 
 /// An argument of the command line without secrets: of the address of a blob nothing of its query.

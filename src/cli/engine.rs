@@ -96,7 +96,8 @@ pub(super) struct Scan {
 impl Scan {
     /// What a manifest says of the run.
     pub(super) fn facts(&self) -> Facts<'_> {
-        Facts { digests: &self.digests, files: &self.files, rules: &self.rules, coverage: &self.coverage }
+        let Self { digests, files, rules, coverage, .. } = self;
+        Facts { digests, files, rules, query: None, coverage }
     }
 }
 

@@ -115,7 +115,7 @@ fn finish(
     outputs.finish()?;
     if let Some(custody) = custody {
         let (digests, coverage) = (&loaded.digests, &loaded.coverage);
-        custody.finish(now, &Facts { digests, files: inputs, rules: &[], coverage })?;
+        custody.finish(now, &Facts { digests, files: inputs, rules: &[], query: None, coverage })?;
     }
     Ok(readability(&loaded.coverage))
 }

@@ -63,7 +63,7 @@ pub fn run(args: &IngestArgs, terminal: Terminal, now: UtcMicros) -> Result<Exit
     to_recorded_stdout(log, |out| write(&appended, &job.location, terminal, out).map_err(ReportError::write))?;
     if let Some(custody) = custody {
         let (digests, coverage) = (&appended.digests, &appended.coverage);
-        custody.finish(now, &Facts { digests, files: &[], rules: &[], coverage })?;
+        custody.finish(now, &Facts { digests, files: &[], rules: &[], query: None, coverage })?;
     }
     Ok(readability(&appended.coverage))
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::args::report::ReportArgs;
 use crate::cli::args::values::OutputTarget;
-use crate::cli::custody::{Facts, shown};
+use crate::cli::custody::shown;
 use crate::cli::engine::{Engine, execute, list};
 use crate::cli::output::{OutputFile, Outputs};
 use crate::cli::scan::hide;
@@ -38,15 +38,15 @@ pub fn run(args: &ReportArgs, now: UtcMicros) -> Result<ExitCode, RunError> {
     let (mut outputs, mut pages) = Outputs::open_with(&args.read, &[target], args.choice.baseline.as_ref())?;
     let mut scan = execute(&engine, &request, listing, (args.read.progress, &mut outputs))?;
     let hidden_by_severity = hide(&mut scan.findings, args.min_severity);
-    let facts = Facts { digests: &scan.digests, files: &scan.files, rules: &scan.rules, coverage: &scan.coverage };
-    let matrix = scan.matrix.unwrap_or_default();
+    let (matrix, activity) = (scan.matrix.take().unwrap_or_default(), scan.activity.take().unwrap_or_default());
+    let facts = scan.facts();
     let inputs: Vec<String> = args.read.paths.iter().map(|path| shown(path)).collect();
     let page = Page {
         title: &args.title,
         inputs: &inputs,
         report: Report { findings: &scan.findings, coverage: &scan.coverage, rules: &scan.rules, hidden_by_severity },
         identities: &scan.identities,
-        activity: &scan.activity.unwrap_or_default(),
+        activity: &activity,
         matrix: &MatrixWithWords { matrix: &matrix, duties: duties(), caveat: CAVEAT },
     };
     for ((), file) in &mut pages {

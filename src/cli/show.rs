@@ -58,7 +58,7 @@ pub fn run(args: &ShowArgs, style: Style, now: UtcMicros) -> Result<ExitCode, Ru
         Some(ShowFormat::Json) => to_recorded_stdout(log, |out| print::json(&shown, read.redaction, out))?,
     }
     let code = readability(&bench.coverage);
-    bench.finish(now)?;
+    bench.finish(now, None)?;
     Ok(code)
 }
 

@@ -45,7 +45,7 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let fit = if terminal.is_stdout { Fit::Terminal { max_rows } } else { Fit::Whole };
     answer(&bench, planned, (format, Layout { style, fit }), files)?;
     let code = readability(&bench.coverage);
-    bench.finish(now)?;
+    bench.finish(now, Some(&sql))?;
     Ok(code)
 }
 

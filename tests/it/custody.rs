@@ -291,6 +291,35 @@ fn every_command_that_reads_can_write_a_manifest() {
 }
 
 #[test]
+fn the_query_is_in_the_manifest_wherever_it_was_given_and_without_its_secrets() {
+    let sql = "-- AccountKey=SECRET\nSELECT count(*) FROM events\n";
+    let shown = "-- AccountKey=***\nSELECT count(*) FROM events\n";
+    let folder = folder(&[("logs/a.json", lines(0..3)), ("question.sql", sql.to_owned())]);
+    let (logs, custody) = (folder.path().join("logs"), folder.path().join("custody.json"));
+    let question = folder.path().join("question.sql");
+    for given in [&["-c", sql][..], &["-f", path(&question)], &[]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_airside"))
+            .arg("sql")
+            .args(given)
+            .args([path(&logs), "--custody", path(&custody), "--force"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(if given.is_empty() { sql.as_bytes() } else { b"" }).unwrap();
+        assert!(child.wait().unwrap().success(), "{given:?}");
+
+        let query = &manifest(&custody)["query"];
+        assert_eq!(query["text"], shown, "{given:?}");
+        assert_is_file(query, &question);
+        assert!(!fs::read_to_string(&custody).unwrap().contains("SECRET"), "{given:?}");
+    }
+    let output = airside(&["events", path(&logs), "--custody", path(&custody), "--force"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(manifest(&custody).get("query"), None);
+}
+
+#[test]
 fn what_was_moved_or_copied_elsewhere_is_verified_there() {
     let folder = scanned();
     let custody = folder.path().join("custody.json");

@@ -1,6 +1,6 @@
 //! `airside sql`: one query, or a prompt, over what was read.
 
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use datafusion::dataframe::DataFrame;
@@ -13,6 +13,7 @@ use crate::cli::output::recorded::Stdout;
 use crate::cli::output::{Gone, OutputFile, Outputs, QuietPipe, Terminal};
 use crate::cli::readability;
 use crate::error::{ExitCode, RunError};
+use crate::report::escape::Escaped;
 use crate::report::rows::{Fit, Layout, RowFormat, RowsWriter};
 use crate::report::{ReportError, Style};
 use crate::time::UtcMicros;
@@ -35,7 +36,12 @@ pub fn run(args: &SqlArgs, terminal: Terminal, style: Style, now: UtcMicros) -> 
     let format = format(args.format, terminal)?;
     let desk = Desk::new(&read)?;
     let empty = desk.empty_session()?;
-    let columns = query::columns(desk.block_on(query::plan(&empty, &sql))?)?;
+    let planned = desk.block_on(query::plan(&empty, &sql))?;
+    for remark in query::remarks(&planned) {
+        // Where standard error is closed nobody wants to know.
+        writeln!(io::stderr(), "{}", Escaped(&remark)).unwrap_or_default();
+    }
+    let columns = query::columns(planned)?;
     let listing = list(&read)?;
     let (outputs, files) = Outputs::open_with(&args.read, &args.output, None)?;
     let mut bench = desk.open((&read, columns), listing, args.read.progress, outputs)?;

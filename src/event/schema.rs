@@ -8,6 +8,11 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::vocabulary::{
+    Activity, AudienceKind, AuthType, BodyFrom, Form, IdentityKind, LogSource, OpClass, Outcome, Phase, Plane,
+    PrincipalVia, RoleClass, ScopeLevel, SrcIpClass, Stream, TokenKind, Word as _,
+};
+
 /// How a text value is made comparable when it is first seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fold {
@@ -229,6 +234,36 @@ columns! {
     "locations" Text null Classified "The other places where this event was read, as JSON; null where there is one only.";
 }
 
+/// Columns of closed vocabularies, sorted, with their words. In every table a name means the same.
+const VOCABULARIES: [(&str, &[&str]); 19] = [
+    ("activity", Activity::WORDS),
+    ("assignee_kind", IdentityKind::WORDS),
+    ("assignee_stream", Stream::WORDS),
+    ("audience_kind", AudienceKind::WORDS),
+    ("auth_type", AuthType::WORDS),
+    ("body_from", BodyFrom::WORDS),
+    ("form", Form::WORDS),
+    ("identity_kind", IdentityKind::WORDS),
+    ("op_class", OpClass::WORDS),
+    ("outcome", Outcome::WORDS),
+    ("phase", Phase::WORDS),
+    ("plane", Plane::WORDS),
+    ("principal_via", PrincipalVia::WORDS),
+    ("role_class", RoleClass::WORDS),
+    ("scope_level", ScopeLevel::WORDS),
+    ("source", LogSource::WORDS),
+    ("src_ip_class", SrcIpClass::WORDS),
+    ("stream", Stream::WORDS),
+    ("token_kind", TokenKind::WORDS),
+];
+
+/// All words that a column of this name can hold, in any table; `None` where they are not of a closed
+/// vocabulary.
+pub fn words(column: &str) -> Option<&'static [&'static str]> {
+    let place = VOCABULARIES.binary_search_by_key(&column, |(name, _)| *name).ok()?;
+    VOCABULARIES.get(place).map(|(_, words)| *words)
+}
+
 fn schema_of(wanted: impl Fn(&Column) -> bool) -> SchemaRef {
     let fields: Vec<Field> = COLUMNS
         .iter()
@@ -303,6 +338,17 @@ mod tests {
             assert_eq!(column.stage, Stage::Decoded, "{}", column.name);
             assert!(matches!(column.column_type, ColumnType::Text | ColumnType::Dictionary), "{}", column.name);
         }
+    }
+
+    #[test]
+    fn columns_of_closed_vocabularies_are_found_by_name() {
+        assert!(VOCABULARIES.is_sorted_by_key(|(name, _)| *name));
+        for (name, _) in VOCABULARIES {
+            let column = COLUMNS.iter().find(|column| column.name == name).unwrap();
+            assert_eq!(column.column_type, ColumnType::Dictionary, "{name}");
+        }
+        assert_eq!(words("phase"), Some(&["start", "accept", "terminal"][..]));
+        assert_eq!(words("operation"), None);
     }
 
     #[test]

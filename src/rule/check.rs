@@ -18,6 +18,8 @@ use crate::rule::run::{SEVERITY, evidence, own_columns};
 use crate::rule::{Problem, Rule, did_you_mean};
 use crate::sql::{limits, session, tables};
 
+pub(crate) mod words;
+
 /// Loads the rules compiled in and those in the given files and folders, and checks the latter.
 /// The former do not change after they were tested, and planning all of them takes a second.
 ///
@@ -68,6 +70,7 @@ pub async fn check(ctx: &SessionContext, rule: &Rule) -> Vec<Problem> {
         check_volatility(&plan, &mut problems);
         check_params(&plan, &mut problems);
         check_columns(&plan, &mut problems);
+        check_words(&plan, &mut problems);
     }
     // What is left is types that do not go together, found by planning to the end.
     if problems.found.is_empty() {
@@ -276,6 +279,14 @@ fn check_columns(plan: &LogicalPlan, problems: &mut Problems<'_>) {
     }
     if let Some(field) = schema.fields().iter().find(|field| field.name() == SEVERITY) {
         check_type(SEVERITY, field.data_type(), problems);
+    }
+}
+
+/// Refuses words that a column never holds: the rule would be silent, and nobody would know why.
+fn check_words(plan: &LogicalPlan, problems: &mut Problems<'_>) {
+    match words::unheld(plan) {
+        Ok(unheld) => unheld.iter().for_each(|unheld| problems.word(&unheld.word, &*unheld.message)),
+        Err(error) => problems.planner(&error),
     }
 }
 

@@ -143,6 +143,15 @@ fn a_signal_ends_a_query_that_would_go_on_for_years() {
 }
 
 #[test]
+fn a_word_that_a_column_never_holds_is_said_and_the_query_answered() {
+    let output = ask("SELECT count(*) AS n FROM events WHERE op_class = 'blob-read'", &["--format", "csv"]);
+
+    assert_eq!((code(&output), stdout(&output).as_str()), (0, "n\n0\n"));
+    let said = stderr(&output);
+    assert!(said.starts_with("warning: op_class is never 'blob-read'; did you mean 'blob_read'?\n"), "{said}");
+}
+
+#[test]
 fn the_query_can_come_from_a_file_or_from_standard_input() {
     let folder = folder(&[("question.sql", "-- Why not?\nSELECT 42 AS n;\n")]);
     let from_file = airside(&["sql", "sample-logs/tenant", "-f", path(&folder.path().join("question.sql"))]);

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast;
 use crate::error::RunError;
 use crate::event::schema::ReadColumns;
 use crate::report::layout;
-use crate::rule::check::{parser_message, place_of_error, unknown_tables};
+use crate::rule::check::{parser_message, place_of_error, unknown_tables, words};
 use crate::rule::did_you_mean;
 use crate::sql::{columns, limits, session, tables};
 
@@ -60,6 +60,14 @@ pub(super) async fn plan(ctx: &SessionContext, sql: &str) -> Result<DataFrame, R
 pub(super) fn columns(planned: DataFrame) -> Result<ReadColumns, RunError> {
     let names = columns::read_by(planned).map_err(|error| wrong(&error))?;
     Ok(ReadColumns::of(&names))
+}
+
+/// What its asker should know of a planned query before its answer: comparisons of which nothing can
+/// come.
+pub(super) fn remarks(planned: &DataFrame) -> Vec<String> {
+    // What the plan does not tell is no reason to keep the answer back.
+    let unheld = words::unheld(planned.logical_plan()).unwrap_or_default();
+    unheld.into_iter().map(|unheld| format!("warning: {}", unheld.message)).collect()
 }
 
 /// Whether there is nothing but comments and white space.

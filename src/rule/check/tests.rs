@@ -129,6 +129,42 @@ async fn types_that_do_not_go_together_are_found_before_any_data() {
 }
 
 #[tokio::test]
+async fn a_word_that_its_column_never_holds_is_reported_with_its_place_and_the_nearest_one() {
+    let query = "WITH reads AS (\n\
+        SELECT d.* FROM dbmi AS d JOIN identities i ON d.principal_id = i.principal_id AND 'usr' = i.identity_kind\n\
+        WHERE d.op_class IN ('blob_read', 'blob_raed') AND d.outcome <> 'failed')\n\
+        SELECT *, CASE phase WHEN 'end' THEN 'low' END AS severity FROM reads\n\
+        WHERE EXISTS (SELECT 1 FROM coverage WHERE source = 'Storage') AND operation = 'getblob'\n";
+
+    let found = problems(&without_param(query)).await;
+
+    assert_eq!(
+        found,
+        [
+            "queries/sample-rule.sql:29:85: sample-rule: identity_kind is never 'usr'; did you mean 'user'?",
+            "queries/sample-rule.sql:30:36: sample-rule: op_class is never 'blob_raed'; did you mean 'blob_read'?",
+            "queries/sample-rule.sql:30:66: sample-rule: outcome is never 'failed'; it holds success, failure, denied, unknown",
+            "queries/sample-rule.sql:31:28: sample-rule: phase is never 'end'; it holds start, accept, terminal",
+            "queries/sample-rule.sql:32:54: sample-rule: source is never 'Storage'; did you mean 'storage'?",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_a_query_makes_itself_may_hold_any_word() {
+    for query in [
+        "SELECT * FROM (SELECT *, CASE WHEN bytes_out > 9 THEN 'much' ELSE 'little' END AS amount FROM dbmi)\n\
+        WHERE amount = 'much' AND lower(op_class) = 'blobs'\n",
+        "SELECT * FROM (SELECT * EXCLUDE (outcome), coalesce(result_code, 'none') AS outcome FROM dbmi)\n\
+        WHERE outcome = 'none'\n",
+        "SELECT d.* FROM dbmi d JOIN (VALUES ('eve')) AS t(stream) ON d.principal_name = t.stream\n\
+        WHERE t.stream = 'eve'\n",
+    ] {
+        assert_eq!(problems(&without_param(query)).await, [] as [&str; 0], "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_rule_with_few_columns_windows_and_lists_is_right() {
     let query = "WITH busy AS (\n\
         SELECT event_uid, time, principal_id, target_id, operation, object_path,\n\

@@ -9,10 +9,6 @@ use super::commands::COMMANDS;
 use super::lex::{self, Kind, is_word};
 use crate::cli::bench::Bench;
 use crate::event::schema;
-use crate::event::vocabulary::{
-    Activity, AudienceKind, AuthType, Form, IdentityKind, LogSource, OpClass, Outcome, Phase, Plane, PrincipalVia,
-    SrcIpClass, Stream, TokenKind, Word as _,
-};
 use crate::sql::tables;
 
 /// Keywords worth completing, sorted.
@@ -67,26 +63,6 @@ const KEYWORDS: [&str; 50] = [
     "WHEN",
     "WHERE",
     "WITH",
-];
-
-/// Columns whose words are known, so that a text after them can be completed.
-const VOCABULARIES: [(&str, &[&str]); 16] = [
-    ("activity", Activity::WORDS),
-    ("assignee_kind", IdentityKind::WORDS),
-    ("assignee_stream", Stream::WORDS),
-    ("audience_kind", AudienceKind::WORDS),
-    ("auth_type", AuthType::WORDS),
-    ("form", Form::WORDS),
-    ("identity_kind", IdentityKind::WORDS),
-    ("op_class", OpClass::WORDS),
-    ("outcome", Outcome::WORDS),
-    ("phase", Phase::WORDS),
-    ("plane", Plane::WORDS),
-    ("principal_via", PrincipalVia::WORDS),
-    ("source", LogSource::WORDS),
-    ("src_ip_class", SrcIpClass::WORDS),
-    ("stream", Stream::WORDS),
-    ("token_kind", TokenKind::WORDS),
 ];
 
 /// Whether a word is a keyword, in any case.
@@ -189,8 +165,8 @@ fn values(before: &str) -> Option<(usize, Vec<String>)> {
     let words = pieces.iter().rev().filter(|(kind, _)| *kind == Kind::Word);
     let words = words.filter_map(|(_, range)| before.get(range.clone()));
     let column = words.into_iter().find(|word| !is_keyword(word)).unwrap_or_default();
-    let known = VOCABULARIES.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
-    Some((before.len() - typed.len(), known.map(|(_, words)| matching(typed, *words)).unwrap_or_default()))
+    let known = schema::words(&column.to_ascii_lowercase());
+    Some((before.len() - typed.len(), known.map(|words| matching(typed, words)).unwrap_or_default()))
 }
 
 /// The words that begin with this, in any case.

@@ -12,6 +12,7 @@ use crate::cli::output::{QuietPipe, Terminal};
 use crate::cli::sql::{query, unwritten};
 use crate::cli::{error_lines, readability};
 use crate::error::{ExitCode, RunError};
+use crate::report::escape::escaped;
 use crate::report::layout::{Paint, counted, painted};
 use crate::report::rows::{Fit, Layout, RowFormat, RowsWriter};
 use crate::report::{ReportError, Style};
@@ -77,6 +78,9 @@ impl Session {
 
     fn ask(&self, sql: &str) -> Result<(), RunError> {
         let planned = self.bench.desk.block_on(query::plan(&self.bench.opened.ctx, sql))?;
+        for remark in query::remarks(&planned) {
+            self.complain(&escaped(&remark));
+        }
         self.show(planned)
     }
 

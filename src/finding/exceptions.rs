@@ -106,6 +106,12 @@ impl Exceptions {
         is_hidden
     }
 
+    /// The exceptions that hid something so far, each by its place and its reason.
+    pub fn hiding(&self) -> Vec<String> {
+        let used = self.rows.iter().filter(|row| row.in_time > 0);
+        used.map(|Row { expected, .. }| format!("{}: {}", expected.place, expected.reason)).collect()
+    }
+
     /// Counts what was hidden from one rule: events, and findings of which nothing was left.
     pub fn count(&mut self, events: u64, findings: u64) {
         self.hidden_events += events;

@@ -7,6 +7,8 @@
 mod ask;
 mod query;
 
+use arrow::record_batch::RecordBatch;
+use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{SessionContext, col, lit};
 use datafusion::sql::parser::Statement;
@@ -16,7 +18,7 @@ use serde::Serialize;
 use crate::error::RunError;
 use crate::rule::Rule;
 use crate::rule::params::{Params, values};
-use crate::rule::run::evidence;
+use crate::rule::run::{evidence, failed};
 use ask::Asker;
 
 /// What a rule makes of one event.
@@ -120,26 +122,38 @@ const EVENT_COLUMNS: [&str; 9] =
 /// [`RunError::Usage`] where there is no such event, [`RunError::Rule`] for a query that does not
 /// plan, [`RunError::Internal`].
 pub async fn explain(ctx: &SessionContext, rule: &Rule, event: &str) -> Result<Explanation, RunError> {
-    let failed = |error: DataFusionError| {
+    let unexplained = |error: DataFusionError| {
         RunError::internal(format!("cannot explain the rule '{}'", rule.head.id), error.strip_backtrace())
     };
     let params = values(rule);
     let asker = Asker::new(ctx, &params, event);
-    let event_uid = asker.find_event(event).await.map_err(failed)?.ok_or_else(|| no_event(event))?;
+    let event_uid = asker.find_event(event).await.map_err(unexplained)?.ok_or_else(|| no_event(event))?;
     let asker = Asker::new(ctx, &params, &event_uid);
     let query = parsed(ctx, rule)?;
     let mut steps = Vec::new();
     for step in query::steps(&query) {
-        steps.push(asker.step(&step).await.map_err(failed)?);
+        steps.push(asker.step(&step).await.map_err(unexplained)?);
     }
     let columns = EVENT_COLUMNS.map(str::to_owned);
+    let found = async { rows_of(ctx, rule, &params, &event_uid).await?.count().await };
     Ok(Explanation {
         rule_id: rule.head.id.clone(),
-        event: asker.values("", "events", &columns).await.map_err(failed)?,
-        is_found: is_found(ctx, rule, &params, &event_uid).await.map_err(failed)?,
+        event: asker.values("", "events", &columns).await.map_err(unexplained)?,
+        is_found: found.await.map_err(unexplained)? > 0,
         event_uid,
         steps,
     })
+}
+
+/// What a rule finds of one event, in the columns that folding takes; nothing where it does not find
+/// it.
+///
+/// # Errors
+///
+/// [`RunError::Internal`].
+pub async fn evidence_of(ctx: &SessionContext, rule: &Rule, event_uid: &str) -> Result<Vec<RecordBatch>, RunError> {
+    let found = async { rows_of(ctx, rule, &values(rule), event_uid).await?.collect().await };
+    found.await.map_err(|error| failed(rule, error))
 }
 
 fn no_event(event: &str) -> RunError {
@@ -163,14 +177,13 @@ fn parsed(ctx: &SessionContext, rule: &Rule) -> Result<ast::Query, RunError> {
     }
 }
 
-async fn is_found(
+async fn rows_of(
     ctx: &SessionContext,
     rule: &Rule,
     params: &Params,
     event_uid: &str,
-) -> Result<bool, DataFusionError> {
-    let evidence = evidence(ctx, rule, params).await?;
-    Ok(evidence.filter(col("event_uid").eq(lit(event_uid)))?.count().await? > 0)
+) -> Result<DataFrame, DataFusionError> {
+    evidence(ctx, rule, params).await?.filter(col("event_uid").eq(lit(event_uid)))
 }
 
 #[cfg(test)]

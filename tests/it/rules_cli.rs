@@ -153,6 +153,37 @@ fn every_finding_of_the_tenant_is_explained_by_its_rule() {
     let exceptions = airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap();
     crate::support::runtime().block_on(async {
         let opened = airside::pipeline::open(&loaded, &exceptions, Vec::new(), 1 << 30, 1).await.unwrap();
+#[test]
+fn what_an_exception_hides_is_found_and_said_to_be_hidden_with_place_and_reason() {
+    let findings = airside(&["scan", "sample-logs/tenant", "--only", "R01", "--format", "ndjson"]);
+    let finding: serde_json::Value = serde_json::from_str(stdout(&findings).lines().next().unwrap()).unwrap();
+    let uid = finding["evidence"][0]["event_uid"].as_str().unwrap();
+    let folder = folder(&[
+        ("hides.toml", "[[expected]]\nrule = \"R01\"\nreason = \"migration of May\"\n"),
+        ("ended.toml", "[[expected]]\nrule = \"R01\"\nreason = \"migration\"\nuntil = 2020-01-01\n"),
+        ("other.toml", "[[expected]]\nrule = \"R03\"\nreason = \"another rule\"\n"),
+    ]);
+    let explained = |config: &str, format: &str| {
+        let config = folder.path().join(config);
+        let arguments =
+            ["rules", "explain", "R01", uid, "sample-logs/tenant", "--config", path(&config), "--format", format];
+        let output = airside(&arguments);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        stdout(&output)
+    };
+
+    for (config, hidden_by) in [("hides.toml", "migration of May"), ("ended.toml", ""), ("other.toml", "")] {
+        let document: serde_json::Value = serde_json::from_str(&explained(config, "json")).unwrap();
+        assert_eq!(document["is_found"], true, "{config}");
+        let exceptions = document["hidden_by"].as_array().unwrap();
+        assert_eq!(exceptions.len(), usize::from(!hidden_by.is_empty()), "{config}: {exceptions:?}");
+        assert!(exceptions.iter().all(|text| text.as_str().unwrap().ends_with(hidden_by)), "{exceptions:?}");
+    }
+    let table = explained("hides.toml", "table");
+    assert!(table.contains("yes, and hidden by an exception"), "{table}");
+    assert!(table.contains("hides.toml:2:8: migration of May"), "{table}");
+}
+
         for finding in analysis.findings {
             let rule = library.find(&finding.rule_id).unwrap();
             let uid = &finding.evidence[0].event_uid;

@@ -16,6 +16,7 @@ use crate::digest::Hashing;
 use crate::error::{ExitCode, RunError};
 use crate::event::schema::ReadColumns;
 use crate::finding::exceptions::Exceptions;
+use crate::finding::fold::Folder;
 use crate::limits::Limits;
 use crate::pipeline::{self, Cancel, Opened};
 use crate::redact::Redaction;
@@ -24,7 +25,7 @@ use crate::report::layout::{Paint, counted, field, painted};
 use crate::report::{ReportError, SCHEMA_VERSION, Style, json};
 use crate::rule::Rule;
 use crate::rule::explain::{
-    ColumnValues, ExplainedBranch, ExplainedCondition, ExplainedStep, Explanation, Kind, Verdict, explain,
+    ColumnValues, ExplainedBranch, ExplainedCondition, ExplainedStep, Explanation, Kind, Verdict, evidence_of, explain,
 };
 use crate::rule::run::{Evaluability, evaluability};
 
@@ -34,8 +35,17 @@ struct Document<'a> {
     schema_version: u32,
     #[serde(flatten)]
     explanation: &'a Explanation,
-    /// Why a scan of these logs would not run the rule, or not in full.
-    not_evaluable: Option<&'a str>,
+    #[serde(flatten)]
+    in_scan: &'a InScan,
+}
+
+/// What a scan of the same logs would make of what the rule finds.
+#[derive(Debug, Serialize)]
+struct InScan {
+    /// Why it would not run the rule, or not in full.
+    not_evaluable: Option<String>,
+    /// The exceptions that would hide all that the rule finds of the event, by place and reason.
+    hidden_by: Vec<String>,
 }
 
 /// Reads, asks, prints.
@@ -44,13 +54,12 @@ struct Document<'a> {
 ///
 /// Whatever ended the run.
 pub(super) fn run(args: &ExplainArgs, terminal: Terminal, style: Style) -> Result<ExitCode, RunError> {
-    let (explanation, not_evaluable, coverage) = explanation(args)?;
+    let (explanation, in_scan, coverage) = explanation(args)?;
     let preset = if terminal.is_stdout { ExplainFormat::Table } else { ExplainFormat::Json };
-    let not_evaluable = not_evaluable.as_deref();
     to_stdout(|out| match args.format.unwrap_or(preset) {
-        ExplainFormat::Table => table(&explanation, not_evaluable, out, style).map_err(ReportError::write),
+        ExplainFormat::Table => table(&explanation, &in_scan, out, style).map_err(ReportError::write),
         ExplainFormat::Json => {
-            let document = Document { schema_version: SCHEMA_VERSION, explanation: &explanation, not_evaluable };
+            let document = Document { schema_version: SCHEMA_VERSION, explanation: &explanation, in_scan: &in_scan };
             json::write_pretty(out, &document)
         }
     })?;
@@ -58,7 +67,7 @@ pub(super) fn run(args: &ExplainArgs, terminal: Terminal, style: Style) -> Resul
 }
 
 /// Everything that was named, read as a scan reads it, and the rule asked about the event.
-fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Coverage), RunError> {
+fn explanation(args: &ExplainArgs) -> Result<(Explanation, InScan, Coverage), RunError> {
     let named = args.inventory.iter().chain(&args.config).chain(&args.rules);
     named.into_iter().try_for_each(|path| must_exist(path))?;
     let read = ReadOptions {
@@ -82,20 +91,39 @@ fn explanation(args: &ExplainArgs) -> Result<(Explanation, Option<String>, Cover
     let library = library(&runtime, &args.rules, &config, &cancel)?;
     let rule = library.find(&args.rule)?;
     let lists = vec![("allowed_ip", config.allowed_ip_table()?)];
-    let exceptions = Exceptions::new(config.expected, &library)?;
+    let mut exceptions = Exceptions::new(config.expected, &library)?;
     let listing = list(&read)?;
     let progress = Progress::new(ProgressChoice::Auto, listing.stored_bytes());
     let loaded = load((&read, ReadColumns::ALL), listing, &mut Outputs::default(), (&machine, &progress, &cancel));
     progress.finish(&loaded);
     let loaded = loaded?;
     show_rejected(&loaded.rejected, &loaded.coverage, Kept::Nowhere);
-    let (explanation, filled) = runtime.block_on(async {
+    let (explanation, in_scan) = runtime.block_on(async {
         let Machine { memory_bytes, threads, .. } = machine;
-        let Opened { ctx, filled, .. } = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads).await?;
-        Ok::<_, RunError>((explain(&ctx, rule, &args.event).await?, filled))
+        let opened = pipeline::open(&loaded, &exceptions, lists, memory_bytes, threads).await?;
+        let explanation = explain(&opened.ctx, rule, &args.event).await?;
+        let not_evaluable = reason(rule, &loaded.coverage, &opened.filled);
+        let hidden_by = hiding(&opened, rule, &explanation, &mut exceptions).await?;
+        Ok::<_, RunError>((explanation, InScan { not_evaluable, hidden_by }))
     })?;
-    let not_evaluable = reason(rule, &loaded.coverage, &filled);
-    Ok((explanation, not_evaluable, loaded.coverage))
+    Ok((explanation, in_scan, loaded.coverage))
+}
+
+/// The exceptions that hide all that the rule finds of the event.
+async fn hiding(
+    opened: &Opened,
+    rule: &Rule,
+    explanation: &Explanation,
+    exceptions: &mut Exceptions,
+) -> Result<Vec<String>, RunError> {
+    let mut folder = Folder::new(rule, &opened.known, exceptions);
+    if explanation.is_found {
+        for batch in evidence_of(&opened.ctx, rule, &explanation.event_uid).await? {
+            folder.push(&batch)?;
+        }
+    }
+    let is_something_left = !folder.finish().is_empty();
+    Ok(if is_something_left { Vec::new() } else { exceptions.hiding() })
 }
 
 /// Begins the reason of a rule that a scan runs nevertheless.
@@ -109,14 +137,16 @@ fn reason(rule: &Rule, coverage: &Coverage, filled: &BTreeSet<String>) -> Option
     }
 }
 
-fn table(explanation: &Explanation, not_evaluable: Option<&str>, out: &mut dyn Write, style: Style) -> io::Result<()> {
+fn table(explanation: &Explanation, in_scan: &InScan, out: &mut dyn Write, style: Style) -> io::Result<()> {
     writeln!(out, "{}", painted(style, Paint::Strong, Escaped(&explanation.rule_id)))?;
     field(out, style, "event", &escaped(&explanation.event_uid))?;
     for value in &explanation.event {
         field(out, style, "", &value_text(value))?;
     }
+    let InScan { not_evaluable, hidden_by } = in_scan;
     let found = match (explanation.is_found, not_evaluable) {
         (true, Some(reason)) if !reason.starts_with(IN_PART) => "by its query, which a scan does not run",
+        (true, _) if !hidden_by.is_empty() => "yes, and hidden by an exception",
         (true, _) => "yes",
         (false, _) => "no",
     };
@@ -124,6 +154,7 @@ fn table(explanation: &Explanation, not_evaluable: Option<&str>, out: &mut dyn W
     if let Some(reason) = not_evaluable {
         field(out, style, "not run", &escaped(reason))?;
     }
+    hidden_by.iter().try_for_each(|exception| field(out, style, "hidden by", &escaped(exception)))?;
     explanation.steps.iter().try_for_each(|step| write_step(step, out, style))
 }
 
@@ -209,8 +240,9 @@ mod tests {
     }
 
     fn text_of(explanation: &Explanation) -> String {
+        let in_scan = InScan { not_evaluable: Some("no events of the source 'sql'".to_owned()), hidden_by: Vec::new() };
         let mut out = Vec::new();
-        table(explanation, Some("no events of the source 'sql'"), &mut out, Style::default()).unwrap();
+        table(explanation, &in_scan, &mut out, Style::default()).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -51,15 +51,16 @@ struct Kind {
     stored_bytes: u64,
     /// What the first of them begins with.
     begins_with: String,
+    /// `None` where nobody looked.
     #[serde(skip)]
-    peek: Peek,
+    peek: Option<Peek>,
 }
 
 /// Which rules could say something.
 #[derive(Debug, Default, Serialize)]
 struct Rules {
     run: Vec<String>,
-    /// Run if the logs themselves tell what the inventories do not.
+    /// Run if the logs themselves tell what the inventories do not, or a pipe what no file does.
     undecided: Vec<NotEvaluable>,
     /// Run without a part of what they can use.
     partial: Vec<NotEvaluable>,
@@ -98,6 +99,11 @@ pub fn run(args: &ScanArgs, format: DryRunFormat, style: Style, now: UtcMicros) 
         filled.insert("baseline".to_owned());
     }
     plan.rules = evaluable(&rules, &sources(&plan.kinds), &filled);
+    if plan.kinds.iter().any(|kind| kind.peek.is_none()) {
+        // Whatever is missing may come through the pipe.
+        plan.rules.undecided.append(&mut plan.rules.not_evaluable);
+        plan.rules.undecided.sort_by(|a, b| a.rule.cmp(&b.rule));
+    }
     to_stdout(|out| match format {
         DryRunFormat::Table => table(&plan, out, style).map_err(ReportError::write),
         DryRunFormat::Json => json::write_pretty(out, &plan),
@@ -110,13 +116,8 @@ fn objects(listing: &Listing, limits: &Limits) -> Plan {
     let mut kinds: BTreeMap<String, (Kind, &Object)> = BTreeMap::new();
     for object in &listing.objects {
         let pattern = pattern(&object.name);
-        let new = || Kind {
-            pattern: pattern.clone(),
-            objects: 0,
-            stored_bytes: 0,
-            begins_with: String::new(),
-            peek: Peek::Empty,
-        };
+        let new =
+            || Kind { pattern: pattern.clone(), objects: 0, stored_bytes: 0, begins_with: String::new(), peek: None };
         let (kind, first) = kinds.entry(pattern.clone()).or_insert_with(|| (new(), object));
         kind.objects += 1;
         kind.stored_bytes += object.size;
@@ -127,12 +128,9 @@ fn objects(listing: &Listing, limits: &Limits) -> Plan {
     }
     let looked = kinds.into_values().map(|(kind, object)| {
         // What is read from a pipe now, nobody can read later.
-        let peek = if object.is_file() {
-            first_record(object, limits, &Cancel::default())
-        } else {
-            Peek::NotOurs("a pipe".to_owned())
-        };
-        Kind { begins_with: words(&peek), peek, ..kind }
+        let peek = object.is_file().then(|| first_record(object, limits, &Cancel::default()));
+        let begins_with = peek.as_ref().map_or_else(|| "a pipe, which only the run itself can read".to_owned(), words);
+        Kind { begins_with, peek, ..kind }
     });
     Plan {
         schema_version: SCHEMA_VERSION,
@@ -174,7 +172,7 @@ fn words(peek: &Peek) -> String {
 }
 
 fn sources(kinds: &[Kind]) -> BTreeMap<String, SourceCoverage> {
-    let sources = kinds.iter().filter_map(|kind| match &kind.peek {
+    let sources = kinds.iter().filter_map(|kind| match kind.peek.as_ref()? {
         Peek::Log(source) => Some(source.as_str().to_owned()),
         // What it states of roles are events, too.
         Peek::Inventory(InventoryKind::RoleAssignment) => Some(LogSource::Inventory.as_str().to_owned()),
@@ -185,7 +183,7 @@ fn sources(kinds: &[Kind]) -> BTreeMap<String, SourceCoverage> {
 
 /// The lists that inventories of these kinds fill.
 fn filled(kinds: &[Kind]) -> BTreeSet<String> {
-    let lists = kinds.iter().flat_map(|kind| match &kind.peek {
+    let lists = kinds.iter().filter_map(|kind| kind.peek.as_ref()).flat_map(|peek| match peek {
         Peek::Inventory(InventoryKind::AccessConnector) => &["connectors", "identities"][..],
         Peek::Inventory(InventoryKind::Workspace) => &["workspaces"],
         Peek::Inventory(InventoryKind::UserAssignedIdentity | InventoryKind::ServicePrincipal) => &["identities"],
@@ -240,7 +238,7 @@ fn table(plan: &Plan, out: &mut dyn Write, style: Style) -> io::Result<()> {
         }
     }
     if !rules.undecided.is_empty() {
-        let note = "undecided rules run if the logs themselves tell who is who";
+        let note = "undecided rules run if the logs, read whole, tell what they need";
         writeln!(out, "{}", painted(style, Paint::Faint, note))?;
     }
     Ok(())

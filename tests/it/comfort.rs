@@ -126,6 +126,17 @@ fn a_dry_run_reads_no_more_than_the_first_record_and_writes_nothing() {
 }
 
 #[test]
+fn a_dry_run_leaves_a_pipe_alone_and_what_it_may_bring_undecided() {
+    let output = airside(&["scan", "-", "--dry-run=json"]);
+    let plan: Value = serde_json::from_str(&stdout(&output)).unwrap();
+
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(plan["kinds"][0]["begins_with"], "a pipe, which only the run itself can read");
+    assert_eq!(plan["rules"]["not_evaluable"], Value::Array(Vec::new()));
+    assert!(plan["rules"]["undecided"].to_string().contains("dbmi-keyvault-secret-read"), "{plan:#}");
+}
+
+#[test]
 fn a_dry_run_says_that_a_path_is_missing() {
     assert_eq!(code(&airside(&["scan", "no/such/folder", "--dry-run"])), 3);
 }

@@ -10,7 +10,7 @@
 --! group_by = ["principal_id", "target_id"]
 --! details = ["operation", "principal_name", "src_ip", "written_again"]
 --! created = 2026-11-24
---! updated = 2026-11-24
+--! updated = 2026-11-30
 --! references = ["https://learn.microsoft.com/azure/azure-monitor/platform/diagnostic-settings"]
 --!
 --! [params.rename_within_minutes]
@@ -49,19 +49,19 @@ WITH settings AS (
     OR regexp_like(
       coalesce(request_body, ''),
       -- A category beside what is false of it, in one object; a retention policy may lie between.
-      '"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"([^{}]|\{[^{}]*\})*"enabled":false|"enabled":false([^{}]|\{[^{}]*\})*"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"',
+      '"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"([^{}]|\{[^{}]*\})*"enabled":"?false|"enabled":"?false([^{}]|\{[^{}]*\})*"category":"(storageread|storagewrite|storagedelete|auditevent|unitycatalog|secrets|administrative)"',
       'i'
     )
     OR (
       -- A group of categories holds those. One of the two groups is off wherever the other is chosen.
       regexp_like(
         coalesce(request_body, ''),
-        '"categorygroup":"(alllogs|audit)"([^{}]|\{[^{}]*\})*"enabled":false|"enabled":false([^{}]|\{[^{}]*\})*"categorygroup":"(alllogs|audit)"',
+        '"categorygroup":"(alllogs|audit)"([^{}]|\{[^{}]*\})*"enabled":"?false|"enabled":"?false([^{}]|\{[^{}]*\})*"categorygroup":"(alllogs|audit)"',
         'i'
       )
       AND NOT regexp_like(
         coalesce(request_body, ''),
-        '"categorygroup":"(alllogs|audit)"([^{}]|\{[^{}]*\})*"enabled":true|"enabled":true([^{}]|\{[^{}]*\})*"categorygroup":"(alllogs|audit)"',
+        '"categorygroup":"(alllogs|audit)"([^{}]|\{[^{}]*\})*"enabled":"?true|"enabled":"?true([^{}]|\{[^{}]*\})*"categorygroup":"(alllogs|audit)"',
         'i'
       )
     ) AS switches_off

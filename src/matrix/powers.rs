@@ -244,17 +244,20 @@ mod tests {
     fn the_narrowest_role_that_allows_all_that_was_done_is_found() {
         let read = done(Storage, BlobRead, "getblob");
         let write = done(Storage, BlobWrite, "putblob");
+        let tags = done(Storage, BlobRead, "getblobtags");
         let delegation = done(Storage, Delegation, "getuserdelegationkey");
         let secret = done(KeyVault, SecretRead, "secretget");
         let backup = done(KeyVault, SecretRead, "secretbackup");
         let unwrap = done(KeyVault, KeyUse, "keyunwrap");
         let machine = done(Activity, ComputeManage, "microsoft.compute/virtualmachines/write");
+        let keys = done(Activity, KeyListing, "microsoft.storage/storageaccounts/listkeys/action");
         let snapshot = done(Activity, ComputeManage, "microsoft.compute/snapshots/write");
         let assign = done(Activity, RoleAssign, "microsoft.authorization/roleassignments/write");
         for (role_id, used, narrower_role) in [
             (BLOB_CONTRIBUTOR, vec![&read], Some("Storage Blob Data Reader")),
             (BLOB_CONTRIBUTOR, vec![&read, &write], None),
             (BLOB_OWNER, vec![&read, &write], Some("Storage Blob Data Contributor")),
+            (BLOB_OWNER, vec![&read, &tags], None),
             (BLOB_CONTRIBUTOR, vec![&delegation], Some("Storage Blob Delegator")),
             (BLOB_READER, vec![&read, &delegation], None),
             (SECRETS_OFFICER, vec![&secret], Some("Key Vault Secrets User")),
@@ -262,6 +265,7 @@ mod tests {
             (VAULT_ADMINISTRATOR, vec![&unwrap], Some("Key Vault Crypto Service Encryption User")),
             (VAULT_ADMINISTRATOR, vec![&unwrap, &secret], None),
             (CONTRIBUTOR, vec![&machine], Some("Virtual Machine Contributor")),
+            (CONTRIBUTOR, vec![&machine, &keys], Some("Virtual Machine Contributor")),
             (CONTRIBUTOR, vec![&machine, &snapshot], None),
             (OWNER, vec![&machine, &snapshot], Some("Contributor")),
             (OWNER, vec![&assign], Some("Role Based Access Control Administrator")),

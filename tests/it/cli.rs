@@ -160,6 +160,35 @@ fn archives_and_other_compressions_fail_with_what_to_do_first_and_the_others_are
     assert_eq!(coverage["records"]["rejected"], 0);
 }
 
+/// "No findings" must not pass for "all is well" where there was nothing to look at.
+#[test]
+fn a_scan_that_looked_at_nothing_says_so_whatever_the_format() {
+    let foreign = r#"{"kind":"Event","message":"of another system"}"#;
+    let folder = folder(&[("empty.json", ""), ("foreign.json", foreign), ("ours.json", RECORD)]);
+    let file = |name: &str| folder.path().join(name);
+    let scan = |name: &str, more: &[&str]| {
+        let file = file(name);
+        let output = airside(&[&["scan", path(&file)], more].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        output
+    };
+    let nothing = "nothing can have been found";
+    for format in ["table", "json", "csv"] {
+        let (empty, foreign) = (scan("empty.json", &["--format", format]), scan("foreign.json", &["--format", format]));
+        let ours = scan("ours.json", &["--format", format]);
+
+        assert!(stderr(&empty).contains(&format!("warning: no record was read: {nothing}")), "{}", stderr(&empty));
+        assert!(stderr(&foreign).contains(&format!("among 1 record: {nothing}")), "{}", stderr(&foreign));
+        assert!(!stderr(&ours).contains(nothing), "{}", stderr(&ours));
+    }
+    let early = scan("ours.json", &["--until", "2026-05-04", "--format", "table"]);
+    assert!(stderr(&early).contains(nothing), "{}", stderr(&early));
+    assert!(stdout(&early).contains("none in the time range"), "{}", stdout(&early));
+    let of_no_log = scan("ours.json", &["--only", "dbmi-storage-data-access"]);
+    let why = format!("none of the chosen rules could be run: {nothing}");
+    assert!(stderr(&of_no_log).contains(&why), "{}", stderr(&of_no_log));
+}
+
 #[test]
 fn a_missing_folder_ends_the_run_before_any_work() {
     let output = airside(&["scan", "no/such/folder", "sample-logs/tenant"]);

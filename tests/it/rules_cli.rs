@@ -35,6 +35,16 @@ fn the_list_is_narrowed_by_flags_and_unknown_values_are_answered_with_the_valid_
 }
 
 #[test]
+fn a_rule_that_is_not_there_is_answered_with_the_nearest_one() {
+    let output = airside(&["rules", "show", "dbmi-bulk-raed"]);
+
+    assert_eq!(code(&output), 3);
+    let said = stderr(&output);
+    assert!(said.contains("no rule dbmi-bulk-raed; did you mean 'dbmi-bulk-read'?"), "{said}");
+    assert!(said.contains("airside rules list"), "{said}");
+}
+
+#[test]
 fn a_failed_case_says_what_was_expected_and_found_and_junit_is_never_written_over() {
     let file = root().join("queries/infra_doing_data/dbmi-keyvault-secret-read");
     let read = |ending: &str| fs::read_to_string(file.with_extension(ending)).unwrap();
@@ -143,16 +153,6 @@ fn an_event_is_explained_by_its_uid_and_by_its_place() {
     assert!(stderr(&unknown).contains("OBJECT:OFFSET"), "{}", stderr(&unknown));
 }
 
-/// The rules are the test of the explaining: each of their queries is taken apart, and where all
-/// was asked, the event of a finding passes all of the last query's conditions.
-#[test]
-fn every_finding_of_the_tenant_is_explained_by_its_rule() {
-    let library = crate::support::library();
-    let analysis = crate::support::scan(&root().join("sample-logs/tenant"), &airside::pipeline::ReadOptions::default());
-    let loaded = crate::support::read(&root().join("sample-logs/tenant"));
-    let exceptions = airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap();
-    crate::support::runtime().block_on(async {
-        let opened = airside::pipeline::open(&loaded, &exceptions, Vec::new(), 1 << 30, 1).await.unwrap();
 #[test]
 fn what_an_exception_hides_is_found_and_said_to_be_hidden_with_place_and_reason() {
     let findings = airside(&["scan", "sample-logs/tenant", "--only", "R01", "--format", "ndjson"]);
@@ -184,6 +184,16 @@ fn what_an_exception_hides_is_found_and_said_to_be_hidden_with_place_and_reason(
     assert!(table.contains("hides.toml:2:8: migration of May"), "{table}");
 }
 
+/// The rules are the test of the explaining: each of their queries is taken apart, and where all
+/// was asked, the event of a finding passes all of the last query's conditions.
+#[test]
+fn every_finding_of_the_tenant_is_explained_by_its_rule() {
+    let library = crate::support::library();
+    let analysis = crate::support::scan(&root().join("sample-logs/tenant"), &airside::pipeline::ReadOptions::default());
+    let loaded = crate::support::read(&root().join("sample-logs/tenant"));
+    let exceptions = airside::finding::exceptions::Exceptions::new(Vec::new(), library).unwrap();
+    crate::support::runtime().block_on(async {
+        let opened = airside::pipeline::open(&loaded, &exceptions, Vec::new(), 1 << 30, 1).await.unwrap();
         for finding in analysis.findings {
             let rule = library.find(&finding.rule_id).unwrap();
             let uid = &finding.evidence[0].event_uid;

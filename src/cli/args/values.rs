@@ -260,6 +260,14 @@ mod tests {
     }
 
     #[test]
+    fn threads_are_at_least_one_and_no_more_than_have_memory() {
+        for (text, expected) in [("1", Some(1)), ("256", Some(256)), ("257", None), ("0", None), ("two", None)] {
+            assert_eq!(threads(text).ok().map(NonZeroUsize::get), expected, "{text}");
+        }
+        assert_eq!(threads("9999"), Err("not a whole number from 1 to 256".to_owned()));
+    }
+
+    #[test]
     fn durations_are_whole_numbers_with_units() {
         for (text, milliseconds) in [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");

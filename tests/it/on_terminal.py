@@ -1,8 +1,8 @@
 """Runs a program on a terminal of its own and does what the steps on standard input say.
 
 A step is a line of JSON: {"send": TEXT}, {"expect": PATTERN}, {"until": PATTERN, "send": TEXT} (sends
-again and again until the pattern is seen), {"kill": NUMBER} (sends a signal), {"end": CODE} (the
-program must end with this code).
+again and again until the pattern is seen, and waits until what was sent too often is dealt with),
+{"kill": NUMBER} (sends a signal), {"end": CODE} (the program must end with this code).
 Patterns are looked for in what the program wrote since the last match, without escape sequences.
 """
 
@@ -19,6 +19,7 @@ import time
 
 PATIENCE = 60.0
 AGAIN = 0.5
+QUIET = 2.0
 ROWS, COLUMNS = 24, 100
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?=>]*[A-Za-z]|\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>78]")
@@ -77,6 +78,16 @@ class Terminal:
             self.read(0.1)
         fail(f"never saw {pattern!r}", self.seen())
 
+    def settle(self):
+        """Waits until the program has written nothing for a while."""
+        deadline = time.monotonic() + PATIENCE
+        quiet_from = time.monotonic()
+        while time.monotonic() < min(deadline, quiet_from + QUIET):
+            before = len(self.raw)
+            self.read(0.1)
+            if len(self.raw) > before:
+                quiet_from = time.monotonic()
+
     def end(self, code):
         deadline = time.monotonic() + PATIENCE
         while not self.is_over and time.monotonic() < deadline:
@@ -98,6 +109,7 @@ def main():
             os.kill(terminal.child, step["kill"])
         elif "until" in step:
             terminal.expect(step["until"], step["send"])
+            terminal.settle()
         elif "expect" in step:
             terminal.expect(step["expect"])
         else:

@@ -86,6 +86,11 @@ impl Exceptions {
         Self { rows: expected.into_iter().map(row).collect(), ..Self::default() }
     }
 
+    /// Whether there is an exception for this rule.
+    pub fn speak_of(&self, rule_id: &str) -> bool {
+        self.rows.iter().any(|row| row.rule_id == rule_id)
+    }
+
     /// Notes that the evidence of this rule is being folded.
     pub fn begin(&mut self, rule_id: &str) {
         self.ran.insert(rule_id.to_owned());

@@ -116,11 +116,13 @@ async fn hiding(
     explanation: &Explanation,
     exceptions: &mut Exceptions,
 ) -> Result<Vec<String>, RunError> {
+    // To find the evidence again the whole rule is run.
+    if !explanation.is_found || !exceptions.speak_of(&rule.head.id) {
+        return Ok(Vec::new());
+    }
     let mut folder = Folder::new(rule, &opened.known, exceptions);
-    if explanation.is_found {
-        for batch in evidence_of(&opened.ctx, rule, &explanation.event_uid).await? {
-            folder.push(&batch)?;
-        }
+    for batch in evidence_of(&opened.ctx, rule, &explanation.event_uid).await? {
+        folder.push(&batch)?;
     }
     let is_something_left = !folder.finish().is_empty();
     Ok(if is_something_left { Vec::new() } else { exceptions.hiding() })

@@ -6,7 +6,7 @@
     python3 benches/compare/run.py --size 500000000 --only airside,duckdb-load --datasets plain,gzip
                                                    a part: the page is printed, not kept
     python3 benches/compare/run.py --ten-times     ten times the size as well (20 GB on disk)
-    python3 benches/compare/run.py --airside target/dist/airside
+    python3 benches/compare/run.py --airside path/to/airside   another build than target/release
 
 What it needs: a built Airside (`cargo build --release`), Rust, Python 3.11 with venv, jq, and the
 registries of Rust and Python for the first run. Everything else is made in a cache folder,

@@ -98,12 +98,9 @@ pub fn run(args: &ScanArgs, format: DryRunFormat, style: Style, now: UtcMicros) 
     {
         filled.insert("baseline".to_owned());
     }
-    plan.rules = evaluable(&rules, &sources(&plan.kinds), &filled);
-    if plan.kinds.iter().any(|kind| kind.peek.is_none()) {
-        // Whatever is missing may come through the pipe.
-        plan.rules.undecided.append(&mut plan.rules.not_evaluable);
-        plan.rules.undecided.sort_by(|a, b| a.rule.cmp(&b.rule));
-    }
+    // Whatever is missing may come through a pipe.
+    let more_may_come = plan.kinds.iter().any(|kind| kind.peek.is_none());
+    plan.rules = evaluable(&rules, &sources(&plan.kinds), &filled, more_may_come);
     to_stdout(|out| match format {
         DryRunFormat::Table => table(&plan, out, style).map_err(ReportError::write),
         DryRunFormat::Json => json::write_pretty(out, &plan),
@@ -193,8 +190,14 @@ fn filled(kinds: &[Kind]) -> BTreeSet<String> {
     lists.map(|list| (*list).to_owned()).collect()
 }
 
-fn evaluable(rules: &[&Rule], sources: &BTreeMap<String, SourceCoverage>, filled: &BTreeSet<String>) -> Rules {
+fn evaluable(
+    rules: &[&Rule],
+    sources: &BTreeMap<String, SourceCoverage>,
+    filled: &BTreeSet<String>,
+    more_may_come: bool,
+) -> Rules {
     let with_logs: BTreeSet<String> = filled.iter().cloned().chain(FROM_LOGS.map(str::to_owned)).collect();
+    let with_logs_runs = |rule: &Rule| !matches!(evaluability(rule, sources, &with_logs), Evaluability::Not(_));
     let mut sorted = Rules::default();
     for rule in rules {
         match evaluability(rule, sources, filled) {
@@ -203,10 +206,8 @@ fn evaluable(rules: &[&Rule], sources: &BTreeMap<String, SourceCoverage>, filled
                 sorted.run.push(rule.head.id.clone());
                 sorted.partial.push(why);
             }
-            Evaluability::Not(why) => match evaluability(rule, sources, &with_logs) {
-                Evaluability::Not(_) => sorted.not_evaluable.push(why),
-                Evaluability::Full | Evaluability::Partial(_) => sorted.undecided.push(why),
-            },
+            Evaluability::Not(why) if more_may_come || with_logs_runs(rule) => sorted.undecided.push(why),
+            Evaluability::Not(why) => sorted.not_evaluable.push(why),
         }
     }
     sorted

@@ -52,7 +52,7 @@ use range::TimeRange;
 use settle::Purpose;
 
 pub use absence::judge;
-pub use analyse::{Analysis, Opened, Questions, analyse, open};
+pub use analyse::{Analysis, Opened, Questions, analyse, open, rules_at_once};
 pub use baseline::Baseline;
 pub use digests::{Digests, ObjectDigest};
 pub use quarantine::{Quarantine, Quarantined};

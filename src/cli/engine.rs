@@ -23,7 +23,6 @@ use crate::error::RunError;
 use crate::event::schema::ReadColumns;
 use crate::finding::Finding;
 use crate::finding::exceptions::Exceptions;
-use crate::lake::Streams;
 #[cfg(feature = "lake")]
 use crate::lake::table::{is_lake_in_container, is_local_lake};
 use crate::matrix::Matrix;
@@ -265,12 +264,8 @@ fn run(
         limits: machine.limits,
         rule_timeout: request.rules.as_ref().and_then(|rules| rules.timeout),
     };
-    let of_one_thread = match loaded.streams {
-        Streams::Memory(_) => None,
-        Streams::Files { .. } => Some(runtime_of_one_thread()?),
-        #[cfg(feature = "lake")]
-        Streams::Lake(_) => None,
-    };
+    let is_one_by_one = pipeline::rules_at_once(&loaded.streams, machine.memory_bytes, machine.threads) == 1;
+    let of_one_thread = is_one_by_one.then(runtime_of_one_thread).transpose()?;
     let runtime = of_one_thread.as_ref().unwrap_or(runtime);
     let analysis = runtime.block_on(pipeline::analyse(loaded, questions, progress, cancel))?;
     Ok((analysis, digests))

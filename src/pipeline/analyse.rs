@@ -125,6 +125,19 @@ pub async fn open(
     Ok(Opened { ctx, filled, known })
 }
 
+/// How many rules run at a time. A single one is to run on the thread that asks for its evidence: another
+/// would have to ask the system for memory that this one is done with.
+pub fn rules_at_once(streams: &Streams, memory_limit_bytes: usize, threads: usize) -> usize {
+    match streams {
+        // Most rules are small: each has one thread, and one more than there are threads is under way.
+        Streams::Memory(_) => threads + 1,
+        // Each rule holds a row group of every file.
+        Streams::Files { .. } => (memory_limit_bytes / BYTES_OF_A_RULE).clamp(1, threads.max(1)),
+        #[cfg(feature = "lake")]
+        Streams::Lake(_) => threads,
+    }
+}
+
 /// Runs the rules over what was read.
 ///
 /// # Errors
@@ -153,16 +166,7 @@ pub async fn analyse(
     if let Some(baseline) = &baseline {
         lists.push(("baseline", baseline.table()?));
     }
-    // In memory most rules are small: each has one thread, and one more than there are threads is
-    // under way. Each rule that reads files holds a row group of every one. Where there is no memory
-    // for several, they go one by one, on this thread: another would have to ask the system for
-    // memory that this one is done with.
-    let at_once = match loaded.streams {
-        Streams::Memory(_) => threads + 1,
-        Streams::Files { .. } => (memory_limit_bytes / BYTES_OF_A_RULE).clamp(1, threads.max(1)),
-        #[cfg(feature = "lake")]
-        Streams::Lake(_) => threads,
-    };
+    let at_once = rules_at_once(&loaded.streams, memory_limit_bytes, threads);
     let Opened { ctx, filled, known } = open(&loaded, &exceptions, lists, memory_limit_bytes, 1).await?;
     let Loaded { streams: _streams, classifier, mut coverage, reached: _, digests: _, rejected } = loaded;
 
@@ -278,5 +282,20 @@ pub(super) fn stream_tables(streams: &Streams) -> StreamTables {
         adac: of(Stream::Adac),
         other: of(Stream::Other),
         unattributed: of(Stream::Unattributed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_over_files_run_side_by_side_where_the_limit_has_512_mib_for_each() {
+        let files = Streams::Files { dir: tempfile::tempdir().unwrap(), files: Vec::new() };
+
+        let at_once = |memory_limit_mib: usize, threads| rules_at_once(&files, memory_limit_mib << 20, threads);
+
+        assert_eq!([256, 512, 1023, 1024, 1536, 8192].map(|mib| at_once(mib, 4)), [1, 1, 1, 2, 3, 4]);
+        assert_eq!([256, 8192].map(|mib| at_once(mib, 1)), [1, 1]);
     }
 }

@@ -22,8 +22,8 @@ use crate::parallel;
 #[cfg(feature = "lake")]
 pub use streams::LakeFiles;
 pub use streams::{Streams, StreamsBuilder};
-pub use temporary::{TableWriter, read_table, rows_of};
-use temporary::{open, sorted, temporary_folder};
+use temporary::temporary_folder;
+pub use temporary::{TableWriter, read_partition, read_table, rows_of};
 
 /// Partitions of a store that went to disk, where so many files may be open. One partition is in memory
 /// at a time while it is resolved; one for which that is too much is divided in as many again.
@@ -222,15 +222,6 @@ impl PartitionFiles {
         std::fs::remove_file(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
         Ok(pieces)
     }
-}
-
-/// Reads the batches of a partition, in an order that does not depend on who was first to write to it.
-///
-/// # Errors
-///
-/// A [`StoreError`] where its file cannot be read.
-pub fn read_partition(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
-    sorted(path, open(path)?)
 }
 
 /// By what events are parted: what is one partition of the first cut is several of the second.

@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatchReader};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, BooleanArray, RecordBatchReader, UInt32Array};
+use arrow::compute::{concat_batches, rank, take_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter,
+};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -17,7 +19,8 @@ use tempfile::TempDir;
 
 use super::StoreError;
 use crate::event::builder::BATCH_ROWS;
-use crate::lake::columns::TextView;
+use crate::event::schema;
+use crate::lake::columns::{TextView, numbers};
 
 /// Rows of a row group of temporary files. A writer holds one, a query one of each file that it reads.
 const ROW_GROUP_ROWS: usize = 2 * BATCH_ROWS;
@@ -56,9 +59,16 @@ impl TableWriter {
         Self::with_properties(path, schema, properties)
     }
 
-    /// Creates a file that queries read: they leave out row groups that lack what they look for.
+    /// Creates a file that queries read: they leave out row groups that lack what they look for. There
+    /// are no bounds of names and ids: a row group has them from anywhere.
     pub(super) fn for_queries(path: PathBuf, schema: SchemaRef) -> Result<Self, StoreError> {
-        let properties = WITH_BLOOM_FILTER.iter().fold(properties(), |properties, (column, values)| {
+        let is_text = |data_type: &DataType| matches!(data_type, DataType::Dictionary(..) | DataType::Utf8);
+        let names =
+            schema.fields().iter().filter(|field| is_text(field.data_type()) && schema::words(field.name()).is_none());
+        let properties = names.fold(properties(), |properties, field| {
+            properties.set_column_statistics_enabled(ColumnPath::from(field.name().as_str()), EnabledStatistics::None)
+        });
+        let properties = WITH_BLOOM_FILTER.iter().fold(properties, |properties, (column, values)| {
             let column = ColumnPath::from(*column);
             properties
                 .set_column_bloom_filter_enabled(column.clone(), true)
@@ -72,6 +82,11 @@ impl TableWriter {
         schema: SchemaRef,
         properties: WriterPropertiesBuilder,
     ) -> Result<Self, StoreError> {
+        // What is no dictionary in memory gains nothing by being one in a file.
+        let plain = schema.fields().iter().filter(|field| !matches!(field.data_type(), DataType::Dictionary(..)));
+        let properties = plain.fold(properties, |properties, field| {
+            properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false)
+        });
         let file = File::create(&path).map_err(|source| StoreError::Write { path: path.clone(), source })?;
         let writer = ArrowWriter::try_new(file, schema, Some(properties.build()));
         let writer = writer.map_err(|source| StoreError::Parquet { path: path.clone(), source })?;
@@ -118,7 +133,7 @@ fn properties() -> WriterPropertiesBuilder {
         .set_dictionary_page_size_limit(PAGE_BYTES)
 }
 
-pub(super) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
+fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
     let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file);
     let builder = builder.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
@@ -132,6 +147,30 @@ pub(super) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>,
 /// A [`StoreError`] where it cannot be opened; the items, where it cannot be read on.
 pub fn read_table(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, StoreError> {
     open(path)?.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })
+}
+
+/// Reads the batches of a partition's file, by object and place in it: in an order that does not depend
+/// on who was first to write to it.
+///
+/// # Errors
+///
+/// A [`StoreError`] where it cannot be read.
+pub fn read_partition(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
+    let unreadable = |source| StoreError::Parquet { path: path.to_owned(), source };
+    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unreadable)?;
+    let mut batches = Vec::with_capacity(metadata.metadata().num_row_groups());
+    // Each row group has its own dictionaries. A batch of two would have none: they would have to be
+    // made again, text by text.
+    for row_group in 0..metadata.metadata().num_row_groups() {
+        let file = file.try_clone().map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        let reader = builder.with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build();
+        for batch in reader.map_err(unreadable)? {
+            batches.push(batch?);
+        }
+    }
+    sorted(metadata.schema(), batches)
 }
 
 /// Reads of a partition's file only the rows whose text in `column` is one of `words`, by object and
@@ -152,27 +191,36 @@ pub fn rows_of(
         let is_wanted = |row| texts.get(row).is_some_and(|text| words.contains(&text));
         Ok((0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect::<BooleanArray>())
     });
-    sorted(path, builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])))
+    let reader = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])).build();
+    let reader = reader.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
+    let schema = reader.schema();
+    sorted(&schema, reader.collect::<Result<_, _>>()?)
 }
 
-/// Reads what is wanted of a file, by object and place in it.
-pub(super) fn sorted(
-    path: &Path,
-    builder: ParquetRecordBatchReaderBuilder<File>,
-) -> Result<Vec<RecordBatch>, StoreError> {
-    let reader = builder.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
-    let schema = reader.schema();
-    let batches = reader.collect::<Result<Vec<_>, _>>()?;
-    let whole = concat_batches(&schema, &batches)?;
+/// The rows of all batches by object and place in it.
+fn sorted(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, StoreError> {
+    let whole = concat_batches(schema, &batches)?;
     drop(batches);
-    let by = ["object", "offset", "block_record", "body_offset"];
-    let columns: Vec<SortColumn> = by
-        .iter()
-        .filter_map(|name| whole.column_by_name(name))
-        .map(|column| SortColumn { values: ArrayRef::clone(column), options: None })
-        .collect();
-    let order = lexsort_to_indices(&columns, None)?;
-    let sorted = take_record_batch(&whole, &order)?;
+    let sorted = take_record_batch(&whole, &by_place(&whole)?)?;
     let starts = (0..sorted.num_rows()).step_by(BATCH_ROWS);
     Ok(starts.map(|start| sorted.slice(start, BATCH_ROWS.min(sorted.num_rows() - start))).collect())
+}
+
+/// The rows by object and place in it.
+fn by_place(batch: &RecordBatch) -> Result<UInt32Array, ArrowError> {
+    // Objects are few, their names long and alike: they are compared once each, not once a row.
+    let objects = TextView::of(batch, "object")?;
+    let ranks = match objects {
+        TextView::Dictionary(_, names) | TextView::Plain(names) => rank(names, None)?,
+    };
+    let rank_of = |row: usize| match objects {
+        TextView::Dictionary(codes, _) => codes.key(row).and_then(|code| ranks.get(code)),
+        TextView::Plain(_) => ranks.get(row),
+    };
+    let in_object = [numbers(batch, "offset")?, numbers(batch, "block_record")?, numbers(batch, "body_offset")?];
+    let rows = (0_u32..).zip(0..batch.num_rows());
+    let place = |row: usize| in_object.map(|column| column.is_valid(row).then(|| column.value(row)));
+    let mut places: Vec<_> = rows.map(|(number, row)| (rank_of(row), place(row), number)).collect();
+    places.sort_unstable();
+    Ok(places.into_iter().map(|(_, _, number)| number).collect())
 }

@@ -3,11 +3,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::event::vocabulary::Form;
 use crate::event::{Address, EventBuilder, Row, TextColumn};
+use crate::lake::columns::numbers;
 use crate::lake::text_column;
 use crate::time::UtcMicros;
 
 /// So many operations with two records each, and as many requests that were delivered twice.
 fn records(count: i64) -> RecordBatch {
+    records_of("a.json", count)
+}
+
+/// The same in this object: first copies at its begin, second copies behind them.
+fn records_of(object: &str, count: i64) -> RecordBatch {
     let mut builder = EventBuilder::default();
     for number in 0..count {
         let correlation_id = format!("99999999-8888-4777-8666-{number:012}");
@@ -19,7 +25,7 @@ fn records(count: i64) -> RecordBatch {
                 row.time = Some(UtcMicros(number * 60_000_000 + later * 1_000_000));
                 row.set(TextColumn::CorrelationId, Some(&correlation_id));
                 row.set(TextColumn::Operation, Some("a/b/write"));
-                let address = Address { object: "a.json", offset: copy.unsigned_abs(), length: 1, in_block: None };
+                let address = Address { object, offset: copy.unsigned_abs(), length: 1, in_block: None };
                 builder.append(&row, &address, |_| {});
             }
         }
@@ -60,4 +66,28 @@ fn a_partition_that_is_too_large_is_divided_and_what_belongs_together_stays_toge
     assert!(divided.values().all(|files| files.len() == 1));
     assert_eq!(divided.values().flatten().collect::<BTreeSet<_>>().len(), 6, "a piece has nothing");
     assert!(files.paths().iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn a_partition_is_read_in_order_of_its_places_whoever_wrote_first() {
+    let read = |order: [&str; 2]| {
+        let mut store = Store::new(0, 1, 2);
+        for object in order {
+            store.push((0, 0, 0), records_of(object, 4)).unwrap();
+        }
+        let Partitions::Files(files) = store.finish().unwrap() else { panic!("there was no room in memory") };
+        let batches = read_partition(&files.paths()[0]).unwrap();
+        let [batch] = batches.as_slice() else { panic!("there are {} batches", batches.len()) };
+        batch.clone()
+    };
+    let batch = read(["b.json", "a.json"]);
+
+    let objects = text_column(&batch, "object").unwrap();
+    let offsets = numbers(&batch, "offset").unwrap();
+    let places: Vec<(&str, i64)> =
+        (0..batch.num_rows()).map(|row| (objects.get(row).unwrap(), offsets.value(row))).collect();
+    let expected: Vec<(&str, i64)> =
+        ["a.json", "b.json"].iter().flat_map(|object| (0..16).map(|row| (*object, row / 8))).collect();
+    assert_eq!(places, expected);
+    assert_eq!(read(["a.json", "b.json"]), batch);
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, BooleanArray, RecordBatchReader, UInt32Array};
+use arrow::array::{Array, BooleanArray, RecordBatchIterator, RecordBatchReader, UInt32Array};
 use arrow::compute::{concat_batches, rank, take_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
@@ -13,6 +13,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use tempfile::TempDir;
@@ -133,20 +134,30 @@ fn properties() -> WriterPropertiesBuilder {
         .set_dictionary_page_size_limit(PAGE_BYTES)
 }
 
-fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, StoreError> {
-    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-    let builder = builder.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
-    Ok(builder.with_batch_size(BATCH_ROWS))
+fn open(path: &Path) -> Result<File, StoreError> {
+    File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })
 }
 
-/// Reads a temporary file back, batch by batch.
+/// Reads a temporary file back, a batch for each row group. Each has its own dictionaries: a batch of
+/// two would have none to share, and they would have to be made again, text by text.
 ///
 /// # Errors
 ///
 /// A [`StoreError`] where it cannot be opened; the items, where it cannot be read on.
-pub fn read_table(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>, StoreError> {
-    open(path)?.build().map_err(|source| StoreError::Parquet { path: path.to_owned(), source })
+pub fn read_table(path: &Path) -> Result<impl RecordBatchReader + use<>, StoreError> {
+    let file = open(path)?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    let metadata = metadata.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
+    let schema = SchemaRef::clone(metadata.schema());
+    let row_groups = 0..metadata.metadata().num_row_groups();
+    let batches = row_groups.filter_map(move |row_group| {
+        let reader = file.try_clone().map_err(ParquetError::from).and_then(|file| {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+            builder.with_row_groups(vec![row_group]).with_batch_size(ROW_GROUP_ROWS).build()
+        });
+        reader.map_or_else(|error| Some(Err(error.into())), |mut reader| reader.next())
+    });
+    Ok(RecordBatchIterator::new(batches, schema))
 }
 
 /// Reads the batches of a partition's file, by object and place in it: in an order that does not depend
@@ -156,21 +167,7 @@ pub fn read_table(path: &Path) -> Result<impl Iterator<Item = Result<RecordBatch
 ///
 /// A [`StoreError`] where it cannot be read.
 pub fn read_partition(path: &Path) -> Result<Vec<RecordBatch>, StoreError> {
-    let unreadable = |source| StoreError::Parquet { path: path.to_owned(), source };
-    let file = File::open(path).map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unreadable)?;
-    let mut batches = Vec::with_capacity(metadata.metadata().num_row_groups());
-    // Each row group has its own dictionaries. A batch of two would have none: they would have to be
-    // made again, text by text.
-    for row_group in 0..metadata.metadata().num_row_groups() {
-        let file = file.try_clone().map_err(|source| StoreError::Write { path: path.to_owned(), source })?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
-        let reader = builder.with_row_groups(vec![row_group]).with_batch_size(BATCH_ROWS).build();
-        for batch in reader.map_err(unreadable)? {
-            batches.push(batch?);
-        }
-    }
-    sorted(metadata.schema(), batches)
+    sorted(read_table(path)?)
 }
 
 /// Reads of a partition's file only the rows whose text in `column` is one of `words`, by object and
@@ -184,22 +181,23 @@ pub fn rows_of(
     column: &'static str,
     words: &'static [&'static str],
 ) -> Result<Vec<RecordBatch>, StoreError> {
-    let builder = open(path)?;
+    let unreadable = |source| StoreError::Parquet { path: path.to_owned(), source };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(unreadable)?;
     let columns = ProjectionMask::columns(builder.parquet_schema(), [column]);
     let predicate = ArrowPredicateFn::new(columns, move |batch| {
         let texts = TextView::of(&batch, column)?;
         let is_wanted = |row| texts.get(row).is_some_and(|text| words.contains(&text));
         Ok((0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect::<BooleanArray>())
     });
-    let reader = builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)])).build();
-    let reader = reader.map_err(|source| StoreError::Parquet { path: path.to_owned(), source })?;
-    let schema = reader.schema();
-    sorted(&schema, reader.collect::<Result<_, _>>()?)
+    let filter = RowFilter::new(vec![Box::new(predicate)]);
+    sorted(builder.with_batch_size(BATCH_ROWS).with_row_filter(filter).build().map_err(unreadable)?)
 }
 
-/// The rows of all batches by object and place in it.
-fn sorted(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, StoreError> {
-    let whole = concat_batches(schema, &batches)?;
+/// What is read, by object and place in it.
+fn sorted(reader: impl RecordBatchReader) -> Result<Vec<RecordBatch>, StoreError> {
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>()?;
+    let whole = concat_batches(&schema, &batches)?;
     drop(batches);
     let sorted = take_record_batch(&whole, &by_place(&whole)?)?;
     let starts = (0..sorted.num_rows()).step_by(BATCH_ROWS);

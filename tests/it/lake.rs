@@ -96,6 +96,20 @@ fn whole() -> (TempDir, PathBuf) {
     (folder, lake)
 }
 
+/// With one thread the rules run on a runtime of one.
+#[test]
+fn a_lake_gives_one_thread_the_findings_that_it_gives_several() {
+    let (_folder, lake) = whole();
+
+    let [one, several] =
+        ["1", "4"].map(|threads| airside(&["scan", path(&lake), "--format", "ndjson", "--threads", threads]));
+
+    assert_eq!(code(&one), 0, "{}", stderr(&one));
+    // As many as the README's command finds in the logs.
+    assert_eq!(stdout(&one).lines().count(), 31);
+    assert_eq!(stdout(&one), stdout(&several));
+}
+
 #[test]
 fn a_rule_is_explained_over_a_lake_as_over_the_logs() {
     let folder = tempfile::tempdir().unwrap();

@@ -64,8 +64,8 @@ pub(in crate::cli) fn runtime(threads: usize) -> Result<Runtime, RunError> {
         .map_err(|error| RunError::internal("cannot start threads", error))
 }
 
-/// A runtime for rules over files that go one by one: every thread more would keep memory of its own,
-/// and not use what this one is done with.
+/// A runtime for rules that go one by one, and for what is short: every thread more would keep memory of
+/// its own, and not use what this one is done with.
 pub(super) fn runtime_of_one_thread() -> Result<Runtime, RunError> {
     tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(1)
